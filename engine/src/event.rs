@@ -1,0 +1,111 @@
+//! What the engine tells the one who asked, in the order in which it happens.
+//!
+//! Made by the worker thread, read by any. `Queued`, then `Loading` when the model
+//! is not in memory, `Started`, any number of `Progress` and `Audio`, and last
+//! exactly one of `Finished`, `Cancelled`, `Failed`.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::EngineError;
+use crate::request::{Length, Sampling};
+
+/// One piece of news about a job.
+#[derive(Debug, Clone)]
+pub enum EngineEvent {
+    /// The job waits behind `ahead` others.
+    Queued {
+        /// Jobs before this one, the running one included.
+        ahead: usize,
+    },
+    /// The model is being read.
+    Loading,
+    /// The first step begins.
+    Started {
+        /// Steps of the language model that the clip takes.
+        steps: u32,
+        /// Length of the clip in frames.
+        frames: u64,
+        /// Rate of the clip.
+        rate_hz: u32,
+        /// 1 or 2.
+        channels: usize,
+    },
+    /// Step `step` of `steps` is done.
+    Progress {
+        /// Steps done.
+        step: u32,
+        /// Steps in all.
+        steps: u32,
+        /// Measured over the job so far.
+        steps_per_second: f32,
+    },
+    /// Audio that nothing will change any more.
+    Audio(AudioChunk),
+    /// The whole clip: what the chunks make when they are joined.
+    Finished(Arc<Clip>),
+    /// The job was cancelled.
+    Cancelled,
+    /// The job could not be done.
+    Failed(EngineError),
+}
+
+/// A settled piece of a clip that is still being made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AudioChunk {
+    /// Where in the clip it starts.
+    pub start_frame: u64,
+    /// Samples by channel, of equal lengths, ±1 full scale.
+    pub channels: Vec<Vec<f32>>,
+}
+
+/// A finished clip at the model's own rate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clip {
+    /// Sample rate.
+    pub rate_hz: u32,
+    /// Samples by channel (1 or 2), of equal lengths, ±1 full scale.
+    pub channels: Vec<Vec<f32>>,
+    /// Tokens by codebook, un-delayed, one for each codec frame.
+    pub codes: Vec<Vec<u32>>,
+    /// Codec frames a second.
+    pub frame_rate_hz: f64,
+    /// How it came about.
+    pub facts: ClipFacts,
+}
+
+impl Clip {
+    /// Length in frames.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.channels.first().map_or(0, Vec::len)
+    }
+}
+
+/// How a clip came about: with these and the model it can be made again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClipFacts {
+    /// The text as the tokenizer read it.
+    pub prompt: String,
+    /// Name of the model.
+    pub model: String,
+    /// SHA-256 of the model's weights, in hexadecimal.
+    pub model_sha256: String,
+    /// What may be done with the clip, in plain words.
+    pub rights: String,
+    /// Seed of the generator.
+    pub seed: u64,
+    /// Sampling settings.
+    pub sampling: Sampling,
+    /// Length asked for.
+    pub length: Length,
+    /// Key asked for.
+    pub key: Option<String>,
+    /// Steps of the language model.
+    pub steps: u32,
+    /// Seconds from the first step to the last sample.
+    pub generate_seconds: f64,
+    /// Version of Barline.
+    pub version: String,
+}

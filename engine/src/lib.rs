@@ -1,0 +1,26 @@
+//! Text in, loops out: MusicGen on the machine it runs on.
+//!
+//! The engine knows nothing of plugin hosts or windows. A caller submits a
+//! [`GenerateRequest`] and reads [`EngineEvent`]s; one worker thread does the
+//! rest, at lowered priority, never on the caller's thread.
+//!
+//! Reading order: `request` and `event` (what goes in and comes out), `worker`
+//! (the thread), `model` (one loaded model), `musicgen` (text → tokens), `codec`
+//! (tokens ↔ audio).
+
+pub mod codec;
+pub mod error;
+pub mod event;
+pub mod model;
+pub mod musicgen;
+pub mod prompt;
+pub mod request;
+pub mod resample;
+pub mod wav;
+pub mod weights;
+pub mod worker;
+
+pub use error::EngineError;
+pub use event::{AudioChunk, Clip, ClipFacts, EngineEvent};
+pub use request::{GenerateRequest, Length, ModelSource, Sampling};
+pub use worker::{Engine, Job, JobId};

@@ -1,0 +1,169 @@
+//! What is asked of the engine.
+//!
+//! Any thread. Plain data: checked by [`GenerateRequest::check`], read by the worker.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::EngineError;
+
+/// Where a model's files come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum ModelSource {
+    /// The model compiled into the binary.
+    #[default]
+    Starter,
+    /// A folder in the Hugging Face layout.
+    Folder(PathBuf),
+}
+
+/// How long the clip is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Length {
+    /// A time in seconds, without a grid.
+    Seconds(f64),
+    /// Whole bars at a tempo.
+    Bars {
+        /// Number of bars.
+        bars: u32,
+        /// Quarter-note beats in a bar.
+        beats_per_bar: u32,
+        /// Beats a minute.
+        tempo_bpm: f64,
+    },
+}
+
+impl Length {
+    /// The length in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        match *self {
+            Self::Seconds(seconds) => seconds,
+            Self::Bars { bars, beats_per_bar, tempo_bpm } => {
+                f64::from(bars) * f64::from(beats_per_bar) * 60.0 / tempo_bpm
+            }
+        }
+    }
+
+    /// The length in frames at `rate_hz`, to the nearest frame.
+    #[must_use]
+    pub fn frames(&self, rate_hz: u32) -> u64 {
+        (self.seconds() * f64::from(rate_hz)).round() as u64
+    }
+}
+
+/// How a token is drawn from the model's distribution.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Sampling {
+    /// Divides the logits; 1 leaves them as they are.
+    pub temperature: f32,
+    /// Only the `top_k` likeliest tokens are drawn from; 0 is all of them.
+    pub top_k: u32,
+    /// Only the likeliest tokens whose probabilities reach `top_p`; 1 is all.
+    pub top_p: f32,
+    /// Classifier-free guidance scale; 1 is none (and runs one row instead of two).
+    pub guidance: f32,
+    /// Take the likeliest token every time; the seed has no effect.
+    pub greedy: bool,
+}
+
+impl Default for Sampling {
+    /// The published generation settings of MusicGen.
+    fn default() -> Self {
+        Self { temperature: 1.0, top_k: 250, top_p: 1.0, guidance: 3.0, greedy: false }
+    }
+}
+
+/// One clip to be made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateRequest {
+    /// Which model.
+    pub model: ModelSource,
+    /// The text, exactly as the tokenizer reads it (see [`crate::prompt::compose`]).
+    pub prompt: String,
+    /// Clip length.
+    pub length: Length,
+    /// Sampling settings.
+    pub sampling: Sampling,
+    /// Seed of the generator.
+    pub seed: u64,
+    /// Number of threads; `None` is [`crate::worker::default_threads`].
+    pub threads: Option<NonZeroUsize>,
+    /// The key that the prompt asks for, for the facts of the clip.
+    pub key: Option<String>,
+}
+
+impl GenerateRequest {
+    /// Refuses settings that no model can serve.
+    ///
+    /// # Errors
+    /// [`EngineError::EmptyPrompt`] or [`EngineError::Setting`].
+    pub fn check(&self) -> Result<(), EngineError> {
+        if self.prompt.trim().is_empty() {
+            return Err(EngineError::EmptyPrompt);
+        }
+        match self.length {
+            Length::Seconds(seconds) => range("the length in seconds", seconds, 0.1, 3600.0)?,
+            Length::Bars { bars, beats_per_bar, tempo_bpm } => {
+                range("the number of bars", f64::from(bars), 1.0, 1024.0)?;
+                range("the number of beats a bar", f64::from(beats_per_bar), 1.0, 16.0)?;
+                range("the tempo in BPM", tempo_bpm, 20.0, 400.0)?;
+            }
+        }
+        let Sampling { temperature, top_p, guidance, .. } = self.sampling;
+        range("the temperature", f64::from(temperature), 0.01, 10.0)?;
+        range("top-p", f64::from(top_p), 0.0, 1.0)?;
+        range("the guidance scale", f64::from(guidance), 1.0, 20.0)
+    }
+}
+
+fn range(name: &'static str, value: f64, low: f64, high: f64) -> Result<(), EngineError> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(EngineError::Setting {
+        name,
+        value: value.to_string(),
+        allowed: format!("between {low} and {high}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(length: Length) -> GenerateRequest {
+        GenerateRequest {
+            model: ModelSource::Starter,
+            prompt: "drums".into(),
+            length,
+            sampling: Sampling::default(),
+            seed: 0,
+            threads: None,
+            key: None,
+        }
+    }
+
+    #[test]
+    fn bars_have_an_exact_length() {
+        let length = Length::Bars { bars: 4, beats_per_bar: 4, tempo_bpm: 84.0 };
+        assert_eq!(length.frames(48_000), 548_571);
+        assert_eq!(Length::Bars { bars: 2, beats_per_bar: 3, tempo_bpm: 120.0 }.frames(44_100), 132_300);
+    }
+
+    #[test]
+    fn impossible_requests_are_refused() {
+        let bars = |bars, tempo_bpm| request(Length::Bars { bars, beats_per_bar: 4, tempo_bpm });
+        assert!(bars(4, 120.0).check().is_ok());
+        assert!(bars(0, 120.0).check().is_err());
+        assert!(bars(4, f64::NAN).check().is_err());
+        assert!(request(Length::Seconds(-1.0)).check().is_err());
+        let blank = GenerateRequest { prompt: " \n".into(), ..bars(1, 90.0) };
+        assert_eq!(blank.check(), Err(EngineError::EmptyPrompt));
+        let mut hot = bars(1, 90.0);
+        hot.sampling.temperature = 0.0;
+        assert!(matches!(hot.check(), Err(EngineError::Setting { name: "the temperature", .. })));
+    }
+}

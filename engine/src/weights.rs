@@ -1,0 +1,203 @@
+//! A model's tensors in safetensors files: one file, a sharded index, or bytes in the binary.
+//!
+//! Worker thread. Files are mapped, not read: a tensor costs memory when it is asked for.
+//! Every name, type and shape is checked here, so that what runs later can rely on it.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use candle_core::{DType, Device, Tensor};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors};
+
+use crate::error::EngineError;
+
+/// All tensors of a model by name.
+#[derive(Debug)]
+pub struct Weights {
+    parts: Vec<Part>,
+    part_of: HashMap<String, usize>,
+}
+
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    bytes: Bytes,
+    header: Metadata,
+    data_start: usize,
+}
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(memmap2::Mmap),
+    Static(&'static [u8]),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Static(bytes) => bytes,
+        }
+    }
+}
+
+impl Weights {
+    /// Opens `model.safetensors` of a folder, or the shards that
+    /// `model.safetensors.index.json` names.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelMissing`] and [`EngineError::ModelFile`].
+    pub fn open(folder: &Path) -> Result<Self, EngineError> {
+        let single = folder.join("model.safetensors");
+        if single.is_file() {
+            return Self::from_parts(vec![Part::map(single)?]);
+        }
+        let index = folder.join("model.safetensors.index.json");
+        if !index.is_file() {
+            return Err(EngineError::ModelMissing { path: single });
+        }
+        let mut parts = Vec::new();
+        for name in shard_names(&index)? {
+            parts.push(Part::map(folder.join(name))?);
+        }
+        Self::from_parts(parts)
+    }
+
+    /// Reads tensors that lie in the binary; `name` stands for the file in messages.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelFile`].
+    pub fn from_static(name: &str, bytes: &'static [u8]) -> Result<Self, EngineError> {
+        Self::from_parts(vec![Part::read(PathBuf::from(name), Bytes::Static(bytes))?])
+    }
+
+    fn from_parts(parts: Vec<Part>) -> Result<Self, EngineError> {
+        let mut part_of = HashMap::new();
+        for (index, part) in parts.iter().enumerate() {
+            for name in part.header.offset_keys() {
+                part_of.insert(name, index);
+            }
+        }
+        Ok(Self { parts, part_of })
+    }
+
+    /// Whether there is a tensor of that name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.part_of.contains_key(name)
+    }
+
+    /// The shape of a tensor.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelFile`] when there is none.
+    pub fn shape(&self, name: &str) -> Result<&[usize], EngineError> {
+        let (_, info) = self.find(name)?;
+        Ok(&info.shape)
+    }
+
+    /// A tensor of f32, f16 or bf16 as f32 values in row-major order, whose shape must be `shape`.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelFile`] when it is missing, or of another type or shape.
+    pub fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
+        let (part, info) = self.find(name)?;
+        let fail = |why| EngineError::ModelFile { path: part.path.clone(), why };
+        if info.shape != shape {
+            return Err(fail(format!("tensor {name} is {:?}, expected {shape:?}", info.shape)));
+        }
+        let (start, end) = info.data_offsets;
+        let bytes = &part.bytes[part.data_start + start..part.data_start + end];
+        let half = |make: fn([u8; 2]) -> f32| {
+            bytes.as_chunks::<2>().0.iter().map(|&b| make(b)).collect::<Vec<f32>>()
+        };
+        match info.dtype {
+            Dtype::F32 => Ok(bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()),
+            Dtype::F16 => Ok(half(|b| half::f16::from_le_bytes(b).to_f32())),
+            Dtype::BF16 => Ok(half(|b| half::bf16::from_le_bytes(b).to_f32())),
+            other => Err(fail(format!("tensor {name} is of type {other:?}, expected F32, F16 or BF16"))),
+        }
+    }
+
+    /// The same as a candle tensor of `dtype` on `device`.
+    ///
+    /// # Errors
+    /// As [`Weights::f32`].
+    pub fn tensor(
+        &self,
+        name: &str,
+        shape: &[usize],
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor, EngineError> {
+        let values = self.f32(name, shape)?;
+        Ok(Tensor::from_vec(values, shape, device)?.to_dtype(dtype)?)
+    }
+
+    /// SHA-256 over all files, in order, in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        use sha2::{Digest, Sha256};
+        let mut hash = Sha256::new();
+        for part in &self.parts {
+            hash.update(&part.bytes[..]);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn find(&self, name: &str) -> Result<(&Part, &safetensors::tensor::TensorInfo), EngineError> {
+        let missing = |part: &Part| EngineError::ModelFile {
+            path: part.path.clone(),
+            why: format!("it has no tensor {name}"),
+        };
+        let part = &self.parts[self.part_of.get(name).copied().unwrap_or(0)];
+        let info = part.header.info(name).ok_or_else(|| missing(part))?;
+        Ok((part, info))
+    }
+}
+
+impl Part {
+    fn map(path: PathBuf) -> Result<Self, EngineError> {
+        let file = File::open(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => EngineError::ModelMissing { path: path.clone() },
+            _ => EngineError::ModelFile { path: path.clone(), why: error.to_string() },
+        })?;
+        // SAFETY: the map is only read; a model file that another program truncates
+        // while it is mapped is a fault that no reader of mapped files can rule out.
+        #[allow(unsafe_code)]
+        let map = unsafe { memmap2::Mmap::map(&file) }
+            .map_err(|error| EngineError::ModelFile { path: path.clone(), why: error.to_string() })?;
+        Self::read(path, Bytes::Mapped(map))
+    }
+
+    fn read(path: PathBuf, bytes: Bytes) -> Result<Self, EngineError> {
+        // `read_metadata` checks that the offsets tile the data without gaps or overlaps
+        // and that the file has as many bytes as they say.
+        let (header_len, header) = SafeTensors::read_metadata(&bytes)
+            .map_err(|error| EngineError::ModelFile { path: path.clone(), why: error.to_string() })?;
+        let data_start = header_len + size_of::<u64>();
+        Ok(Self { path, bytes, header, data_start })
+    }
+}
+
+/// The shard files that an index names, each once, in order of name.
+fn shard_names(index: &Path) -> Result<Vec<String>, EngineError> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: HashMap<String, String>,
+    }
+    let fail = |why: String| EngineError::ModelFile { path: index.to_owned(), why };
+    let text = std::fs::read_to_string(index).map_err(|error| fail(error.to_string()))?;
+    let index: Index = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    let mut names: Vec<String> = index.weight_map.into_values().collect();
+    names.sort();
+    names.dedup();
+    // A shard must lie in the folder itself: an index is no way to open other files.
+    match names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
+        Some(odd) => Err(fail(format!("it names a shard outside its folder: {odd}"))),
+        None if names.is_empty() => Err(fail("it names no shard".into())),
+        None => Ok(names),
+    }
+}
