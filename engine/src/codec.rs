@@ -19,7 +19,11 @@ impl Codec {
     /// # Errors
     /// [`EngineError::ModelFile`] when a tensor is missing or of another shape,
     /// [`EngineError::Unsupported`] for a layout that this codec does not have.
-    pub fn load(_config: &CodecConfig, _weights: &Weights, _prefix: &str) -> Result<Self, EngineError> {
+    pub fn load(
+        _config: &CodecConfig,
+        _weights: &Weights,
+        _prefix: &str,
+    ) -> Result<Self, EngineError> {
         todo!()
     }
 
