@@ -1,1 +1,4 @@
 //! Whole-system tests.
+
+mod engine;
+mod tidy;
