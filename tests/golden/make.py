@@ -2,9 +2,10 @@
 layout, and what Hugging Face transformers computes with them.
 
     python3 -m venv .venv && .venv/bin/pip install \
-        torch==2.15.0 transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 numpy==2.4.6
+        torch==2.15.0 transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 numpy==2.4.6 \
+        sentencepiece==0.2.1 protobuf==7.36.2
     .venv/bin/python tests/golden/make.py            # all
-    .venv/bin/python tests/golden/make.py codec      # one part: codec, models
+    .venv/bin/python tests/golden/make.py codec      # one part: codec, sampling, models
 
 Every model is drawn from a fixed seed, so a rerun gives the same files on the same machine;
 other processors may differ in the last bits of the stored activations. The script asserts that
@@ -12,8 +13,10 @@ every decision that must come out identical (nearest codebook entry, greedy toke
 far above rounding, so that an implementation which is right cannot fail by bad luck.
 """
 
+import io
 import json
 import math
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -21,7 +24,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import EncodecConfig, EncodecModel
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    EncodecConfig, EncodecModel, GenerationConfig, LogitsProcessorList, MusicgenConfig,
+    MusicgenForConditionalGeneration, T5Config, TemperatureLogitsWarper, TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
 
 HERE = Path(__file__).resolve().parent
 
@@ -146,8 +155,6 @@ def old_weight_norm(tensors):
 def write_json(path, value):
     """Arrays of numbers on one line each, so that the files stay small and readable."""
     text = json.dumps(value, indent=1)
-    import re
-
     text = re.sub(r"\[\s+(-?[\d.e+-]+(?:,\s+-?[\d.e+-]+)*)\s+\]", lambda m: "[" + re.sub(r"\s+", "", m[1]) + "]", text)
     path.write_text(text + "\n")
 
@@ -174,7 +181,244 @@ def codec():
         codec_golden(model, folder, 200 + seed, [1, 2, 3, 5, 40])
 
 
-PARTS = {"codec": codec}
+# --- sampling -------------------------------------------------------------------------------
+
+
+def sampling():
+    """What transformers leaves of a distribution: temperature, then top-k, then top-p."""
+    random = torch.Generator().manual_seed(5)
+    cases = []
+    for temperature, top_k, top_p, tie in [
+        (1.0, 0, 1.0, False), (0.7, 0, 1.0, False), (1.3, 10, 1.0, False), (1.0, 0, 0.9, False),
+        (0.8, 12, 0.6, False), (1.0, 5, 1.0, True), (1.0, 1, 1.0, False), (1.0, 0, 0.01, False),
+        (1.0, 250, 1.0, False), (2.0, 20, 0.95, False),
+    ]:
+        logits = torch.randn(1, 40, generator=random) * 2
+        if tie:  # The fifth largest twice: top-k keeps both.
+            order = logits[0].argsort(descending=True)
+            logits[0, order[5]] = logits[0, order[4]]
+        warpers = LogitsProcessorList()
+        if temperature != 1.0:
+            warpers.append(TemperatureLogitsWarper(temperature))
+        if top_k:
+            warpers.append(TopKLogitsWarper(top_k))
+        if top_p < 1.0:
+            warpers.append(TopPLogitsWarper(top_p))
+        probabilities = warpers(None, logits).softmax(-1)[0]
+        cases.append({"temperature": temperature, "top_k": top_k, "top_p": top_p,
+                      "logits": logits[0].tolist(), "probabilities": probabilities.tolist()})
+    write_json(HERE / "sampling.json", cases)
+
+
+# --- whole models ---------------------------------------------------------------------------
+
+WORDS = """dusty lo-fi drums warm analog pad dark techno deep house bright pluck arpeggio slow ambient
+drone heavy trap bass 808 hats snare kick clap rim shaker funk guitar synthwave lead bpm A minor C# major
+with no drums only in the style of at and fast rolling liquid jungle break swing shuffled vinyl noise
+reverb delay tape wobble dreamy sad happy dirty clean loop four bars 84 97 120 128 174""".split()
+
+PROMPTS = [
+    "dusty lo-fi drums, 84 bpm, A minor",
+    "  Dark  TECHNO with 808 bass\tand no hats ",
+    "ambient",
+    "café naïve Ｆｕｌｌ—width “quotes” ﬁne … ½ 日本語 🎹",
+    "x",
+    # Longer than the largest relative distance that the text encoder tells apart.
+    " ".join(WORDS * 4),
+]
+
+
+def corpus():
+    """Sentences to train tokenizers on."""
+    random = np.random.default_rng(3)
+    return [" ".join(random.choice(WORDS, size=random.integers(3, 12))) for _ in range(2000)]
+
+
+def sentencepiece_tokenizer(folder):
+    """A tokenizer of T5's own kind: a SentencePiece unigram model with its character map
+    (`Precompiled`), converted as transformers converts T5's."""
+    import sentencepiece
+    from transformers.convert_slow_tokenizer import T5Converter
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(corpus()), model_writer=model, vocab_size=100, model_type="unigram",
+        pad_id=0, eos_id=1, unk_id=2, bos_id=-1, normalization_rule_name="nmt_nfkc", minloglevel=2,
+    )
+    path = folder / "spiece.model"
+    path.write_bytes(model.getvalue())
+
+    class Slow:  # What the converter asks of a slow tokenizer.
+        vocab_file, _extra_ids = str(path), 0
+        convert_tokens_to_ids = staticmethod(lambda token: {"</s>": 1}[token])
+
+    tokenizer = T5Converter(Slow()).converted()
+    path.unlink()
+    return tokenizer
+
+
+def plain_tokenizer(_folder):
+    """A small unigram tokenizer with an ordinary normalizer."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    tokenizer.train_from_iterator(corpus(), trainers.UnigramTrainer(
+        vocab_size=110, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False))
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    # A file may ask for truncation and padding; the engine must not obey, as a prompt alone has neither.
+    tokenizer.enable_truncation(8)
+    tokenizer.enable_padding(length=8)
+    return tokenizer
+
+
+def text_config(tokenizer, width, **more):
+    return T5Config(
+        vocab_size=tokenizer.get_vocab_size() + 3, d_model=width, d_kv=8, d_ff=48, num_layers=2,
+        num_decoder_layers=2, num_heads=4, relative_attention_num_buckets=32,
+        relative_attention_max_distance=128, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0, **more,
+    )
+
+
+def model_config(text, codebooks, channels, width, layers, heads):
+    audio = codec_config([5, 4, 3], hidden_size=8, num_filters=4, num_residual_layers=1,
+                         num_lstm_layers=2, use_conv_shortcut=False)
+    decoder = MusicgenDecoderConfig(
+        vocab_size=CODEBOOK_SIZE, max_position_embeddings=512, num_hidden_layers=layers,
+        ffn_dim=2 * width, num_attention_heads=heads, activation_function="gelu", hidden_size=width,
+        num_codebooks=codebooks, audio_channels=channels,
+        pad_token_id=CODEBOOK_SIZE, bos_token_id=CODEBOOK_SIZE,
+    )
+    return MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=audio.to_dict(), decoder=decoder.to_dict())
+
+
+@torch.no_grad()
+def make_model(config, seed):
+    """Random weights, large enough that attention picks and layers matter."""
+    torch.manual_seed(seed)
+    model = MusicgenForConditionalGeneration(config).eval()
+    model.audio_encoder = make_codec(model.audio_encoder.config, seed + 1)
+    for name, parameter in model.named_parameters():
+        if name.startswith("audio_encoder."):
+            continue
+        if "norm" in name:  # Layer norms: scales around 1, offsets around 0.
+            parameter.uniform_(0.6, 1.4) if name.endswith("weight") else parameter.uniform_(-0.2, 0.2)
+        elif name.endswith("bias"):
+            parameter.uniform_(-0.2, 0.2)
+        elif "relative_attention_bias" in name or "embed_tokens" in name or "shared" in name:
+            parameter.normal_(0, 1.0)
+        elif "text_encoder" in name and ".q." in name:  # T5 does not scale its scores.
+            parameter.normal_(0, 0.7 / parameter.shape[1] ** 0.5)
+        else:
+            parameter.normal_(0, 1.3 / parameter.shape[1] ** 0.5)
+    generation = model.generation_config
+    generation.decoder_start_token_id = generation.pad_token_id = generation.bos_token_id = CODEBOOK_SIZE
+    generation.max_length, generation.do_sample, generation.guidance_scale = 400, True, 3.0
+    return model
+
+
+@torch.no_grad()
+def run(model, ids, frames, guidance):
+    """transformers' own generate, greedy: raw logits of every step and row, codes, audio."""
+    seen = []
+    decode = model.audio_encoder.decode
+    model.audio_encoder.decode = lambda codes, audio_scales: seen.append(codes) or decode(codes, audio_scales=audio_scales)
+    channels = model.config.decoder.audio_channels
+    delays = model.config.decoder.num_codebooks // channels
+    out = model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, guidance_scale=guidance,
+        max_length=frames + delays, return_dict_in_generate=True, output_logits=True, output_scores=True,
+    )
+    model.audio_encoder.decode = decode
+    codes = seen[0] if channels == 1 else torch.stack(seen, 3).flatten(2, 3)  # L0 R0 L1 R1 …
+    logits = torch.stack(out.logits)  # [steps, rows × codebooks, vocabulary]
+    codebooks = model.config.decoder.num_codebooks
+    logits = logits.reshape(len(logits), -1, codebooks, logits.shape[-1])
+    guided = torch.stack(out.scores).reshape(len(logits), codebooks, -1)
+    assert codes.shape == (1, 1, codebooks, frames) and len(logits) == frames + delays - 1
+    # Only tokens that the delay pattern keeps are choices.
+    worst = math.inf
+    for step in range(len(logits)):
+        for codebook in range(codebooks):
+            if 0 <= step - codebook // channels < frames:
+                first, second = guided[step, codebook].topk(2).values
+                worst = min(worst, ((first - second) / guided.abs().max()).item())
+    return {"codes": codes[0, 0], "logits": logits, "audio": out.sequences[0], "margin": worst}
+
+
+@torch.no_grad()
+def model_golden(model, tokenizer, folder, frames):
+    """Token ids and text states of all prompts; two greedy runs, with and without guidance."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tensors, index = {}, {"prompts": [], "runs": []}
+    for number, prompt in enumerate(PROMPTS):
+        ids = torch.tensor([tokenizer.encode(prompt).ids])
+        states = model.text_encoder(ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        if hasattr(model, "enc_to_dec_proj"):
+            tensors[f"states.{number}"] = model.enc_to_dec_proj(states)[0].contiguous()
+        else:
+            tensors[f"states.{number}"] = states[0].contiguous()
+        index["prompts"].append({"text": prompt, "ids": ids[0].tolist(), "states": f"states.{number}"})
+    for guidance in [3.0, 1.0]:
+        # Of the prompts that do not end in a short cycle, the one whose closest call is the clearest.
+        tried = []
+        for number, entry in enumerate(index["prompts"]):
+            tried.append((run(model, torch.tensor([entry["ids"]]), frames, guidance), number))
+        distinct = lambda one: len(set(map(tuple, one["codes"].T.tolist())))
+        best, number = max(tried, key=lambda one: (distinct(one[0]) > 0.8 * frames, one[0]["margin"]))
+        assert best["margin"] > 3e-5, f"{folder.name}: a greedy choice hangs on rounding ({best['margin']:.1e})"
+        name = f"run.{len(index['runs'])}"
+        tensors[f"{name}.logits"] = best["logits"].contiguous()
+        tensors[f"{name}.audio"] = best["audio"].contiguous()
+        index["runs"].append({"prompt": number, "guidance": guidance, "codes": best["codes"].tolist(),
+                              "logits": f"{name}.logits", "audio": f"{name}.audio"})
+        print(f"{folder.name}: guidance {guidance}, prompt {number}, {distinct(best)} distinct frames of {frames}, "
+              f"largest logit {best['logits'].abs().max():.1f}, closest call {best['margin']:.1e}")
+    save_file(tensors, folder / "golden.safetensors")
+    write_json(folder / "golden.json", index)
+
+
+def whole_models():
+    cases = {
+        # The published layout: text wider than the decoder, ReLU, four codebooks.
+        "mono": dict(seed=11, tokenizer=sentencepiece_tokenizer, width=32, text_width=40,
+                     codebooks=4, channels=1, layers=2, heads=4, frames=200, text={}),
+        # Equal widths (no projection), gated text encoder, bf16 in shards.
+        "mono_sharded_bf16": dict(seed=12, tokenizer=plain_tokenizer, width=48, text_width=48,
+                                  codebooks=4, channels=1, layers=3, heads=2, frames=200,
+                                  text=dict(feed_forward_proj="gated-gelu")),
+        "stereo": dict(seed=13, tokenizer=plain_tokenizer, width=32, text_width=24,
+                       codebooks=8, channels=2, layers=2, heads=4, frames=200, text={}),
+        # Another stereo model, f16, with the tensor names of 2023.
+        "stereo_f16_old_names": dict(seed=14, tokenizer=plain_tokenizer, width=24, text_width=32,
+                                     codebooks=8, channels=2, layers=1, heads=3, frames=100, text={}),
+    }
+    for name, case in cases.items():
+        folder = HERE / "models" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        tokenizer = case["tokenizer"](folder)
+        tokenizer.save(str(folder / "tokenizer.json"))
+        config = model_config(text_config(tokenizer, case["text_width"], **case["text"]), case["codebooks"],
+                              case["channels"], case["width"], case["layers"], case["heads"])
+        model = make_model(config, case["seed"])
+        dtype = torch.bfloat16 if "bf16" in name else torch.float16 if "f16" in name else torch.float32
+        model.to(dtype)  # Rounds the weights; transformers then computes with the rounded ones in f32.
+        model.save_pretrained(folder, max_shard_size="60KB" if "sharded" in name else "50GB")
+        model.to(torch.float32)
+        model.decoder.model.decoder.embed_positions.make_weights(512, case["width"])
+        if "old_names" in name or name == "mono":
+            tensors = load_file(folder / "model.safetensors")
+            if "old_names" in name:
+                tensors = old_weight_norm(tensors)
+                tensors["text_encoder.encoder.embed_tokens.weight"] = tensors.pop("text_encoder.shared.weight")
+            # Checkpoints of 2023 carry this one; it must be ignored.
+            tensors["decoder.model.decoder.embed_positions.weights"] = torch.full((512, case["width"]), 9.0, dtype=dtype)
+            save_file(tensors, folder / "model.safetensors")
+        model_golden(model, tokenizer, folder, case["frames"])
+
+
+PARTS = {"codec": codec, "sampling": sampling, "models": whole_models}
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
