@@ -347,7 +347,9 @@ def run(model, ids, frames, guidance):
 
 @torch.no_grad()
 def model_golden(model, tokenizer, folder, frames):
-    """Token ids and text states of all prompts; two greedy runs, with and without guidance."""
+    """Token ids and text states of all prompts; two greedy runs, with and without guidance.
+
+    Gives False when a greedy choice hangs on rounding, or the codes fall into a short cycle."""
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tensors, index = {}, {"prompts": [], "runs": []}
@@ -366,7 +368,8 @@ def model_golden(model, tokenizer, folder, frames):
             tried.append((run(model, torch.tensor([entry["ids"]]), frames, guidance), number))
         distinct = lambda one: len(set(map(tuple, one["codes"].T.tolist())))
         best, number = max(tried, key=lambda one: (distinct(one[0]) > 0.8 * frames, one[0]["margin"]))
-        assert best["margin"] > 3e-5, f"{folder.name}: a greedy choice hangs on rounding ({best['margin']:.1e})"
+        if distinct(best) <= 0.8 * frames or best["margin"] < 5e-5:
+            return False
         name = f"run.{len(index['runs'])}"
         tensors[f"{name}.logits"] = best["logits"].contiguous()
         tensors[f"{name}.audio"] = best["audio"].contiguous()
@@ -376,6 +379,7 @@ def model_golden(model, tokenizer, folder, frames):
               f"largest logit {best['logits'].abs().max():.1f}, closest call {best['margin']:.1e}")
     save_file(tensors, folder / "golden.safetensors")
     write_json(folder / "golden.json", index)
+    return True
 
 
 def whole_models():
@@ -395,27 +399,36 @@ def whole_models():
     }
     for name, case in cases.items():
         folder = HERE / "models" / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        tokenizer = case["tokenizer"](folder)
-        tokenizer.save(str(folder / "tokenizer.json"))
-        config = model_config(text_config(tokenizer, case["text_width"], **case["text"]), case["codebooks"],
-                              case["channels"], case["width"], case["layers"], case["heads"])
-        model = make_model(config, case["seed"])
-        dtype = torch.bfloat16 if "bf16" in name else torch.float16 if "f16" in name else torch.float32
-        model.to(dtype)  # Rounds the weights; transformers then computes with the rounded ones in f32.
-        model.save_pretrained(folder, max_shard_size="60KB" if "sharded" in name else "50GB")
-        model.to(torch.float32)
-        model.decoder.model.decoder.embed_positions.make_weights(512, case["width"])
-        if "old_names" in name or name == "mono":
-            tensors = load_file(folder / "model.safetensors")
-            if "old_names" in name:
-                tensors = old_weight_norm(tensors)
-                tensors["text_encoder.encoder.embed_tokens.weight"] = tensors.pop("text_encoder.shared.weight")
-            # Checkpoints of 2023 carry this one; it must be ignored.
-            tensors["decoder.model.decoder.embed_positions.weights"] = torch.full((512, case["width"]), 9.0, dtype=dtype)
-            save_file(tensors, folder / "model.safetensors")
-        model_golden(model, tokenizer, folder, case["frames"])
+        for attempt in range(30):
+            if whole_model(name, folder, case, case["seed"] + 100 * attempt):
+                break
+        else:
+            raise SystemExit(f"{name}: no seed gives a clear case")
+
+
+def whole_model(name, folder, case, seed):
+    """Saves one model as published ones are saved, and its goldens."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tokenizer = case["tokenizer"](folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = model_config(text_config(tokenizer, case["text_width"], **case["text"]), case["codebooks"],
+                          case["channels"], case["width"], case["layers"], case["heads"])
+    model = make_model(config, seed)
+    dtype = torch.bfloat16 if "bf16" in name else torch.float16 if "f16" in name else torch.float32
+    model.to(dtype)  # Rounds the weights; transformers then computes with the rounded ones in f32.
+    model.save_pretrained(folder, max_shard_size="60KB" if "sharded" in name else "50GB")
+    model.to(torch.float32)
+    model.decoder.model.decoder.embed_positions.make_weights(512, case["width"])
+    if "old_names" in name or name == "mono":
+        tensors = load_file(folder / "model.safetensors")
+        if "old_names" in name:
+            tensors = old_weight_norm(tensors)
+            tensors["text_encoder.encoder.embed_tokens.weight"] = tensors.pop("text_encoder.shared.weight")
+        # Checkpoints of 2023 carry this one; it must be ignored.
+        tensors["decoder.model.decoder.embed_positions.weights"] = torch.full((512, case["width"]), 9.0, dtype=dtype)
+        save_file(tensors, folder / "model.safetensors")
+    return model_golden(model, tokenizer, folder, case["frames"])
 
 
 PARTS = {"codec": codec, "sampling": sampling, "models": whole_models}
