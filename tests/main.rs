@@ -1,4 +1,5 @@
-//! Whole-system tests.
+//! Whole-system tests, one binary: this is the index.
 
 mod engine;
+mod parity;
 mod tidy;
