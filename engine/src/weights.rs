@@ -104,20 +104,38 @@ impl Weights {
     /// [`EngineError::ModelFile`] when it is missing, or of another type or shape.
     pub fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
         let (part, info) = self.find(name)?;
-        let fail = |why| EngineError::ModelFile { path: part.path.clone(), why };
+        let fail = |why| EngineError::ModelFile {
+            path: part.path.clone(),
+            why,
+        };
         if info.shape != shape {
-            return Err(fail(format!("tensor {name} is {:?}, expected {shape:?}", info.shape)));
+            return Err(fail(format!(
+                "tensor {name} is {:?}, expected {shape:?}",
+                info.shape
+            )));
         }
         let (start, end) = info.data_offsets;
         let bytes = &part.bytes[part.data_start + start..part.data_start + end];
         let half = |make: fn([u8; 2]) -> f32| {
-            bytes.as_chunks::<2>().0.iter().map(|&b| make(b)).collect::<Vec<f32>>()
+            bytes
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|&b| make(b))
+                .collect::<Vec<f32>>()
         };
         match info.dtype {
-            Dtype::F32 => Ok(bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect()),
+            Dtype::F32 => Ok(bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|&b| f32::from_le_bytes(b))
+                .collect()),
             Dtype::F16 => Ok(half(|b| half::f16::from_le_bytes(b).to_f32())),
             Dtype::BF16 => Ok(half(|b| half::bf16::from_le_bytes(b).to_f32())),
-            other => Err(fail(format!("tensor {name} is of type {other:?}, expected F32, F16 or BF16"))),
+            other => Err(fail(format!(
+                "tensor {name} is of type {other:?}, expected F32, F16 or BF16"
+            ))),
         }
     }
 
@@ -144,7 +162,25 @@ impl Weights {
         for part in &self.parts {
             hash.update(&part.bytes[..]);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
+    /// The error for a tensor with values that no model can have.
+    #[must_use]
+    pub fn fault(&self, name: &str, why: &str) -> EngineError {
+        match self.find(name) {
+            Ok((part, _)) => {
+                let why = format!("tensor {name} {why}");
+                EngineError::ModelFile {
+                    path: part.path.clone(),
+                    why,
+                }
+            }
+            Err(missing) => missing,
+        }
     }
 
     fn find(&self, name: &str) -> Result<(&Part, &safetensors::tensor::TensorInfo), EngineError> {
@@ -162,23 +198,36 @@ impl Part {
     fn map(path: PathBuf) -> Result<Self, EngineError> {
         let file = File::open(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => EngineError::ModelMissing { path: path.clone() },
-            _ => EngineError::ModelFile { path: path.clone(), why: error.to_string() },
+            _ => EngineError::ModelFile {
+                path: path.clone(),
+                why: error.to_string(),
+            },
         })?;
         // SAFETY: the map is only read; a model file that another program truncates
         // while it is mapped is a fault that no reader of mapped files can rule out.
         #[allow(unsafe_code)]
-        let map = unsafe { memmap2::Mmap::map(&file) }
-            .map_err(|error| EngineError::ModelFile { path: path.clone(), why: error.to_string() })?;
+        let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|error| EngineError::ModelFile {
+            path: path.clone(),
+            why: error.to_string(),
+        })?;
         Self::read(path, Bytes::Mapped(map))
     }
 
     fn read(path: PathBuf, bytes: Bytes) -> Result<Self, EngineError> {
         // `read_metadata` checks that the offsets tile the data without gaps or overlaps
         // and that the file has as many bytes as they say.
-        let (header_len, header) = SafeTensors::read_metadata(&bytes)
-            .map_err(|error| EngineError::ModelFile { path: path.clone(), why: error.to_string() })?;
+        let (header_len, header) =
+            SafeTensors::read_metadata(&bytes).map_err(|error| EngineError::ModelFile {
+                path: path.clone(),
+                why: error.to_string(),
+            })?;
         let data_start = header_len + size_of::<u64>();
-        Ok(Self { path, bytes, header, data_start })
+        Ok(Self {
+            path,
+            bytes,
+            header,
+            data_start,
+        })
     }
 }
 
@@ -188,14 +237,20 @@ fn shard_names(index: &Path) -> Result<Vec<String>, EngineError> {
     struct Index {
         weight_map: HashMap<String, String>,
     }
-    let fail = |why: String| EngineError::ModelFile { path: index.to_owned(), why };
+    let fail = |why: String| EngineError::ModelFile {
+        path: index.to_owned(),
+        why,
+    };
     let text = std::fs::read_to_string(index).map_err(|error| fail(error.to_string()))?;
     let index: Index = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
     let mut names: Vec<String> = index.weight_map.into_values().collect();
     names.sort();
     names.dedup();
     // A shard must lie in the folder itself: an index is no way to open other files.
-    match names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
+    match names
+        .iter()
+        .find(|name| Path::new(name).file_name() != Some(name.as_ref()))
+    {
         Some(odd) => Err(fail(format!("it names a shard outside its folder: {odd}"))),
         None if names.is_empty() => Err(fail("it names no shard".into())),
         None => Ok(names),
