@@ -29,7 +29,9 @@ pub enum EngineError {
         allowed: String,
     },
     /// The clip asked for is longer than the model can make.
-    #[error("{seconds:.1} s is too long for this model: it makes at most {limit:.1} s; ask for fewer bars or a faster tempo")]
+    #[error(
+        "{seconds:.1} s is too long for this model: it makes at most {limit:.1} s; ask for fewer bars or a faster tempo"
+    )]
     TooLong {
         /// Seconds asked for.
         seconds: f64,
@@ -71,6 +73,8 @@ impl From<candle_core::Error> for EngineError {
     /// Shapes and files are checked when a model is loaded, so an error of the
     /// tensor library after that is a fault of ours.
     fn from(error: candle_core::Error) -> Self {
-        Self::Internal { what: error.to_string() }
+        Self::Internal {
+            what: error.to_string(),
+        }
     }
 }

@@ -11,6 +11,7 @@
 pub mod codec;
 pub mod error;
 pub mod event;
+mod job;
 pub mod model;
 pub mod musicgen;
 pub mod prompt;

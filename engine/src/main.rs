@@ -1,2 +1,24 @@
-//! The command line.
-fn main() {}
+//! `barline`: loops from the shell, over the same public API that the plugin uses.
+//!
+//! Main thread only; the model runs in the engine's. Exit codes: 0, 2 for a wrong
+//! argument, 1 for a failure, 130 when interrupted.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let result = match cli::args::Args::parse().command {
+        cli::args::Command::Generate(args) => cli::generate::run(&args),
+        cli::args::Command::Doctor(args) => cli::doctor::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("barline: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

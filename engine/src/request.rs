@@ -41,9 +41,11 @@ impl Length {
     pub fn seconds(&self) -> f64 {
         match *self {
             Self::Seconds(seconds) => seconds,
-            Self::Bars { bars, beats_per_bar, tempo_bpm } => {
-                f64::from(bars) * f64::from(beats_per_bar) * 60.0 / tempo_bpm
-            }
+            Self::Bars {
+                bars,
+                beats_per_bar,
+                tempo_bpm,
+            } => f64::from(bars) * f64::from(beats_per_bar) * 60.0 / tempo_bpm,
         }
     }
 
@@ -72,7 +74,13 @@ pub struct Sampling {
 impl Default for Sampling {
     /// The published generation settings of MusicGen.
     fn default() -> Self {
-        Self { temperature: 1.0, top_k: 250, top_p: 1.0, guidance: 3.0, greedy: false }
+        Self {
+            temperature: 1.0,
+            top_k: 250,
+            top_p: 1.0,
+            guidance: 3.0,
+            greedy: false,
+        }
     }
 }
 
@@ -106,13 +114,27 @@ impl GenerateRequest {
         }
         match self.length {
             Length::Seconds(seconds) => range("the length in seconds", seconds, 0.1, 3600.0)?,
-            Length::Bars { bars, beats_per_bar, tempo_bpm } => {
+            Length::Bars {
+                bars,
+                beats_per_bar,
+                tempo_bpm,
+            } => {
                 range("the number of bars", f64::from(bars), 1.0, 1024.0)?;
-                range("the number of beats a bar", f64::from(beats_per_bar), 1.0, 16.0)?;
+                range(
+                    "the number of beats a bar",
+                    f64::from(beats_per_bar),
+                    1.0,
+                    16.0,
+                )?;
                 range("the tempo in BPM", tempo_bpm, 20.0, 400.0)?;
             }
         }
-        let Sampling { temperature, top_p, guidance, .. } = self.sampling;
+        let Sampling {
+            temperature,
+            top_p,
+            guidance,
+            ..
+        } = self.sampling;
         range("the temperature", f64::from(temperature), 0.01, 10.0)?;
         range("top-p", f64::from(top_p), 0.0, 1.0)?;
         range("the guidance scale", f64::from(guidance), 1.0, 20.0)
@@ -148,22 +170,49 @@ mod tests {
 
     #[test]
     fn bars_have_an_exact_length() {
-        let length = Length::Bars { bars: 4, beats_per_bar: 4, tempo_bpm: 84.0 };
+        let length = Length::Bars {
+            bars: 4,
+            beats_per_bar: 4,
+            tempo_bpm: 84.0,
+        };
         assert_eq!(length.frames(48_000), 548_571);
-        assert_eq!(Length::Bars { bars: 2, beats_per_bar: 3, tempo_bpm: 120.0 }.frames(44_100), 132_300);
+        assert_eq!(
+            Length::Bars {
+                bars: 2,
+                beats_per_bar: 3,
+                tempo_bpm: 120.0
+            }
+            .frames(44_100),
+            132_300
+        );
     }
 
     #[test]
     fn impossible_requests_are_refused() {
-        let bars = |bars, tempo_bpm| request(Length::Bars { bars, beats_per_bar: 4, tempo_bpm });
+        let bars = |bars, tempo_bpm| {
+            request(Length::Bars {
+                bars,
+                beats_per_bar: 4,
+                tempo_bpm,
+            })
+        };
         assert!(bars(4, 120.0).check().is_ok());
         assert!(bars(0, 120.0).check().is_err());
         assert!(bars(4, f64::NAN).check().is_err());
         assert!(request(Length::Seconds(-1.0)).check().is_err());
-        let blank = GenerateRequest { prompt: " \n".into(), ..bars(1, 90.0) };
+        let blank = GenerateRequest {
+            prompt: " \n".into(),
+            ..bars(1, 90.0)
+        };
         assert_eq!(blank.check(), Err(EngineError::EmptyPrompt));
         let mut hot = bars(1, 90.0);
         hot.sampling.temperature = 0.0;
-        assert!(matches!(hot.check(), Err(EngineError::Setting { name: "the temperature", .. })));
+        assert!(matches!(
+            hot.check(),
+            Err(EngineError::Setting {
+                name: "the temperature",
+                ..
+            })
+        ));
     }
 }

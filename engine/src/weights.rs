@@ -172,13 +172,10 @@ impl Weights {
     #[must_use]
     pub fn fault(&self, name: &str, why: &str) -> EngineError {
         match self.find(name) {
-            Ok((part, _)) => {
-                let why = format!("tensor {name} {why}");
-                EngineError::ModelFile {
-                    path: part.path.clone(),
-                    why,
-                }
-            }
+            Ok((part, _)) => EngineError::ModelFile {
+                path: part.path.clone(),
+                why: format!("tensor {name} {why}"),
+            },
             Err(missing) => missing,
         }
     }

@@ -1,0 +1,48 @@
+//! The parts of the command line: arguments, one file for each command, what ends it.
+//!
+//! Main thread.
+
+pub(crate) mod args;
+pub(crate) mod doctor;
+pub(crate) mod generate;
+mod progress;
+
+use barline_engine::EngineError;
+use barline_engine::wav::WavError;
+
+/// What ended a command early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The arguments can't be served as they are.
+    #[error("{0}")]
+    Argument(String),
+    /// The engine refused or failed.
+    #[error("{0}")]
+    Engine(#[from] EngineError),
+    /// A file could not be written.
+    #[error("{0}")]
+    Wav(#[from] WavError),
+    /// Standard output is gone.
+    #[error("cannot write the facts: {0}")]
+    Output(#[from] std::io::Error),
+    /// The user pressed Ctrl+C.
+    #[error("interrupted, nothing unfinished was kept")]
+    Interrupted,
+}
+
+impl Failure {
+    /// What the shell is told.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Argument(_)
+            | Self::Engine(
+                EngineError::EmptyPrompt
+                | EngineError::PromptTooLong { .. }
+                | EngineError::Setting { .. }
+                | EngineError::TooLong { .. },
+            ) => 2,
+            Self::Engine(_) | Self::Wav(_) | Self::Output(_) => 1,
+            Self::Interrupted => 130,
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What can be typed after `barline`.
+//!
+//! Main thread.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use barline_engine::prompt::Key;
+use barline_engine::wav::Depth;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Loops from text, made on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "barline", version, about, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make one loop or several and write them as WAV files.
+    Generate(GenerateArgs),
+    /// Say what this machine has and how fast the model runs on it.
+    Doctor(DoctorArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct GenerateArgs {
+    /// What the loop should sound like, such as "dusty lo-fi drums".
+    pub(crate) prompt: String,
+    /// Length in bars.
+    #[arg(long, default_value_t = 4, conflicts_with = "seconds")]
+    pub(crate) bars: u32,
+    /// Tempo in beats a minute; 120 when a length in bars needs one.
+    #[arg(long)]
+    pub(crate) bpm: Option<f64>,
+    /// Quarter-note beats in a bar.
+    #[arg(long, default_value_t = 4, conflicts_with = "seconds")]
+    pub(crate) beats_per_bar: u32,
+    /// Length in seconds instead of bars. Without --bpm and --key the prompt is then read as it is.
+    #[arg(long)]
+    pub(crate) seconds: Option<f64>,
+    /// Key, such as Am, C#m, Bb or "F# minor".
+    #[arg(long)]
+    pub(crate) key: Option<Key>,
+    /// Seed: the same seed and settings make the same samples. Random when not given.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Where to write; by default a name made from the prompt, in this folder.
+    #[arg(long, short)]
+    pub(crate) out: Option<PathBuf>,
+    /// Clips from this prompt, with seeds one after another.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) takes: u32,
+    /// A model's folder in the Hugging Face layout; without it the built-in starter model.
+    #[arg(long)]
+    pub(crate) model: Option<PathBuf>,
+    /// Sample rate of the file; without it the model's own.
+    #[arg(long)]
+    pub(crate) rate: Option<u32>,
+    /// Bits a sample: 16 or 24 integer, 32 float.
+    #[arg(long, value_enum, default_value_t = Bits::B24)]
+    pub(crate) bits: Bits,
+    /// Divides the logits: over 1 is wilder, under 1 is tamer.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) temperature: f32,
+    /// Draw from the likeliest tokens only; 0 is all.
+    #[arg(long, default_value_t = 250)]
+    pub(crate) top_k: u32,
+    /// Draw from the likeliest tokens that reach this probability; 1 is all.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) top_p: f32,
+    /// Classifier-free guidance scale; 1 is none and takes half the time.
+    #[arg(long, default_value_t = 3.0)]
+    pub(crate) guidance: f32,
+    /// Take the likeliest token every time.
+    #[arg(long)]
+    pub(crate) greedy: bool,
+    /// Threads; by default the physical cores less one.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Also write the tokens, as JSON.
+    #[arg(long)]
+    pub(crate) codes: Option<PathBuf>,
+    /// Print the facts of the clips as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// A model's folder; without it the built-in starter model.
+    #[arg(long)]
+    pub(crate) model: Option<PathBuf>,
+    /// Threads for the measurement; by default the physical cores less one.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print the findings as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Bits {
+    #[value(name = "16")]
+    B16,
+    #[value(name = "24")]
+    B24,
+    #[value(name = "32")]
+    B32,
+}
+
+impl From<Bits> for Depth {
+    fn from(bits: Bits) -> Self {
+        match bits {
+            Bits::B16 => Self::Int16,
+            Bits::B24 => Self::Int24,
+            Bits::B32 => Self::Float32,
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! `barline generate`: prompts to WAV files.
+//!
+//! Main thread: waits for the engine's events. Every file is written whole or not at all.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use barline_engine::wav::{self, WavError};
+use barline_engine::{
+    Clip, Engine, EngineEvent, GenerateRequest, Length, ModelSource, Sampling, prompt, resample,
+};
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use serde::Serialize;
+
+use super::Failure;
+use super::args::GenerateArgs;
+use super::progress::Progress;
+
+/// The tempo of a clip in bars when none is asked for.
+const DEFAULT_TEMPO_BPM: f64 = 120.0;
+/// The highest rate that a file may have.
+const MAX_RATE_HZ: u32 = 384_000;
+
+/// What `--json` says of a take.
+#[derive(Serialize)]
+struct Facts<'a> {
+    path: &'a Path,
+    rate_hz: u32,
+    channels: usize,
+    frames: usize,
+    seconds: f64,
+    bars: Option<u32>,
+    tempo_bpm: Option<f64>,
+    real_time_factor: f64,
+    #[serde(flatten)]
+    clip: &'a barline_engine::ClipFacts,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
+    if args.takes == 0 {
+        return Err(Failure::Argument(
+            "--takes is 0, but must be at least 1".into(),
+        ));
+    }
+    if args
+        .rate
+        .is_some_and(|rate| !(8_000..=MAX_RATE_HZ).contains(&rate))
+    {
+        return Err(Failure::Argument(format!(
+            "--rate must be between 8000 and {MAX_RATE_HZ} Hz"
+        )));
+    }
+    if args.takes > 1 && args.codes.is_some() {
+        return Err(Failure::Argument("--codes goes with a single take".into()));
+    }
+    let seed = args.seed.unwrap_or_else(random_seed);
+    let interrupts = interrupts();
+    let engine = Engine::start()?;
+    let mut lines = Vec::new();
+    for take in 0..args.takes {
+        let request = request(args, seed.wrapping_add(u64::from(take)));
+        request.check()?;
+        let path = out_path(args, &request, take);
+        // A folder that can't be written to is better known before the clip is made.
+        drop(wav::create_beside(&path).map_err(|source| WavError::Io {
+            path: path.clone(),
+            source,
+        })?);
+        let label = if args.takes > 1 {
+            format!("take {} of {}", take + 1, args.takes)
+        } else {
+            "generating".into()
+        };
+        let clip = wait(&engine, request, Progress::new(label), &interrupts)?;
+        let (rate_hz, channels) = at_rate(&clip, args.rate);
+        if let Some(codes) = &args.codes {
+            write_codes(codes, &clip)?;
+        }
+        wav::write(&path, rate_hz, args.bits.into(), &channels)?;
+        eprintln!(
+            "{}: {:.2} s in {:.2} s, seed {}",
+            path.display(),
+            clip.frames() as f64 / f64::from(clip.rate_hz),
+            clip.facts.generate_seconds,
+            clip.facts.seed
+        );
+        lines.push(facts(&path, &clip, rate_hz, &channels)?);
+    }
+    if args.json {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{{\"takes\": [{}]}}", lines.join(", "))?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
+    let length = match args.seconds {
+        Some(seconds) => Length::Seconds(seconds),
+        None => Length::Bars {
+            bars: args.bars,
+            beats_per_bar: args.beats_per_bar,
+            tempo_bpm: args.bpm.unwrap_or(DEFAULT_TEMPO_BPM),
+        },
+    };
+    let tempo_bpm = match length {
+        Length::Bars { tempo_bpm, .. } => Some(tempo_bpm),
+        Length::Seconds(_) => args.bpm,
+    };
+    // Tempo and key alone are no prompt: the engine is to refuse it.
+    let empty = args.prompt.trim().is_empty();
+    let prompt = if empty {
+        String::new()
+    } else {
+        prompt::compose(&args.prompt, tempo_bpm, args.key)
+    };
+    GenerateRequest {
+        model: args
+            .model
+            .clone()
+            .map_or(ModelSource::Starter, ModelSource::Folder),
+        prompt,
+        length,
+        sampling: Sampling {
+            temperature: args.temperature,
+            top_k: args.top_k,
+            top_p: args.top_p,
+            guidance: args.guidance,
+            greedy: args.greedy,
+        },
+        seed,
+        threads: args.threads,
+        key: args.key.map(|key| key.to_string()),
+    }
+}
+
+/// Submits and waits, showing progress, until the job ends or the user interrupts.
+fn wait(
+    engine: &Engine,
+    request: GenerateRequest,
+    mut progress: Progress,
+    interrupts: &Receiver<()>,
+) -> Result<Arc<Clip>, Failure> {
+    let job = engine.submit(request)?;
+    loop {
+        if interrupts.try_recv().is_ok() {
+            return Err(Failure::Interrupted);
+        }
+        match job.events().recv_timeout(Duration::from_millis(50)) {
+            Ok(EngineEvent::Loading) => progress.loading(),
+            Ok(EngineEvent::Progress {
+                step,
+                steps,
+                steps_per_second,
+            }) => {
+                progress.step(step, steps, steps_per_second);
+            }
+            Ok(EngineEvent::Finished(clip)) => return Ok(clip),
+            Ok(EngineEvent::Failed(error)) => return Err(error.into()),
+            Ok(EngineEvent::Cancelled) => return Err(Failure::Interrupted),
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(barline_engine::EngineError::Stopped.into());
+            }
+        }
+    }
+}
+
+/// Ctrl+C as a message. Where the system gives no handler, Ctrl+C ends the program at once,
+/// and a temporary file may stay behind.
+fn interrupts() -> Receiver<()> {
+    let (sender, receiver) = unbounded();
+    let handler = move || {
+        // The receiver lives as long as the command.
+        let _ = sender.send(());
+    };
+    if ctrlc::set_handler(handler).is_err() {
+        eprintln!("barline: interrupts cannot be caught here");
+    }
+    receiver
+}
+
+/// The samples at the rate asked for, exactly as long as the request says at that rate.
+fn at_rate(clip: &Clip, rate_hz: Option<u32>) -> (u32, Vec<Vec<f32>>) {
+    let rate_hz = rate_hz.unwrap_or(clip.rate_hz);
+    let total = clip.facts.length.frames(rate_hz);
+    (
+        rate_hz,
+        resample::resample(&clip.channels, clip.rate_hz, rate_hz, total),
+    )
+}
+
+fn write_codes(path: &Path, clip: &Clip) -> Result<(), Failure> {
+    let fail = |source| WavError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let rate = clip.frame_rate_hz;
+    let frame_rate = if rate.fract() == 0.0 {
+        serde_json::json!(rate as u64)
+    } else {
+        serde_json::json!(rate)
+    };
+    let json = serde_json::json!({ "frame_rate": frame_rate, "codes": clip.codes });
+    let mut file = wav::create_beside(path).map_err(fail)?;
+    writeln!(file, "{json}").map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
+}
+
+fn facts(path: &Path, clip: &Clip, rate_hz: u32, channels: &[Vec<f32>]) -> Result<String, Failure> {
+    let frames = channels[0].len();
+    let seconds = frames as f64 / f64::from(rate_hz);
+    let (bars, tempo_bpm) = match clip.facts.length {
+        Length::Bars {
+            bars, tempo_bpm, ..
+        } => (Some(bars), Some(tempo_bpm)),
+        Length::Seconds(_) => (None, None),
+    };
+    let facts = Facts {
+        path,
+        rate_hz,
+        channels: channels.len(),
+        frames,
+        seconds,
+        bars,
+        tempo_bpm,
+        real_time_factor: seconds / clip.facts.generate_seconds,
+        clip: &clip.facts,
+    };
+    serde_json::to_string(&facts).map_err(|error| Failure::Output(error.into()))
+}
+
+/// The file of a take: the name given, numbered when there are several, or one that says
+/// what is in it and is not taken yet.
+fn out_path(args: &GenerateArgs, request: &GenerateRequest, take: u32) -> PathBuf {
+    if let Some(out) = &args.out {
+        if args.takes == 1 {
+            return out.clone();
+        }
+        let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+        return out.with_file_name(format!("{stem}-{}.wav", take + 1));
+    }
+    let words: Vec<String> = args
+        .prompt
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .take(4)
+        .map(str::to_lowercase)
+        .collect();
+    let length = match request.length {
+        Length::Bars {
+            bars, tempo_bpm, ..
+        } => format!("{tempo_bpm}bpm_{bars}bars"),
+        Length::Seconds(seconds) => format!("{seconds}s"),
+    };
+    let stem = format!("barline_{}_{length}_{}", words.join("-"), request.seed);
+    let free = (1..).map(|n| {
+        if n == 1 {
+            format!("{stem}.wav")
+        } else {
+            format!("{stem}-{n}.wav")
+        }
+    });
+    free.map(PathBuf::from)
+        .find(|path| !path.exists())
+        .unwrap_or_default()
+}
+
+/// A seed that is short enough to type again.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id()) % 1_000_000_000
+}
