@@ -29,8 +29,6 @@ pub struct Config {
     pub decoder: DecoderConfig,
     /// The codec.
     pub codec: CodecConfig,
-    /// Entries of each of the codec's codebooks.
-    pub codec_codebook_size: usize,
     /// The token that stands where there is none yet.
     pub start_token: u32,
     /// The most frames that a clip should have, as the model's makers say.
@@ -172,10 +170,6 @@ impl Config {
             decoder: Value,
             audio_encoder: Value,
         }
-        #[derive(Deserialize)]
-        struct CodebookSize {
-            codebook_size: usize,
-        }
         #[derive(Deserialize, Default)]
         struct Generation {
             max_length: Option<usize>,
@@ -200,16 +194,15 @@ impl Config {
                 .map_err(|error| read(&path.with_file_name("generation_config.json"), error))?,
             None => Generation::default(),
         };
-        let size: CodebookSize = section(path, "audio_encoder", &file.audio_encoder)?;
         let text: TextConfig = section(path, "text_encoder", &file.text_encoder)?;
         let decoder: DecoderConfig = section(path, "decoder", &file.decoder)?;
         let codec: CodecConfig = section(path, "audio_encoder", &file.audio_encoder)?;
         text.check()?;
         decoder.check()?;
-        if size.codebook_size < decoder.vocab_size {
+        if codec.codebook_size < decoder.vocab_size {
             return unsupported(format!(
                 "a decoder of {} tokens over a codec of {}",
-                decoder.vocab_size, size.codebook_size
+                decoder.vocab_size, codec.codebook_size
             ));
         }
         let start_token = generation
@@ -233,7 +226,6 @@ impl Config {
             text,
             decoder,
             codec,
-            codec_codebook_size: size.codebook_size,
             start_token,
             max_frames,
             origin: file.origin.filter(|origin| !origin.is_empty()),
