@@ -2,5 +2,6 @@
 
 mod codec_parity;
 mod engine;
+mod model_files;
 mod parity;
 mod tidy;
