@@ -58,7 +58,7 @@ fn a_sleeping_session_stops_nobody() {
     let mut rig = Rig::new(48_000.0, 120.0);
     let clip = |id| info(id, 0.01, 120.0, 48_000.0);
     let samples = noise(clip(0).frames as usize, 1);
-    let clips = if cfg!(miri) { 300 } else { 1500 };
+    let clips = if cfg!(miri) { 140 } else { 1500 };
     for id in 0..clips {
         rig.control.load(clip(id), &samples.0, &samples.1).unwrap();
         rig.play(480, &[64]);
