@@ -34,8 +34,9 @@ fn a_sleeping_host_stops_nobody() {
         }
     });
     let one_clip = (frames * 8) as isize;
+    // Under Miri the clips are so short that the ring holds all of them.
     assert!(
-        kept < one_clip * 5 / 4,
+        cfg!(miri) || kept < one_clip * 5 / 4,
         "{kept} bytes for clips of {one_clip}"
     );
     // The host wakes.
