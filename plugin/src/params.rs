@@ -117,8 +117,8 @@ impl Default for BarlineParams {
             .with_unit(" %")
             .with_value_to_string(formatters::v2s_f32_percentage(0))
             .with_string_to_value(formatters::s2v_f32_percentage()),
-            // May run on the audio thread: an atomic and nothing else. Loading a state can't
-            // press the button, `state::filter` takes it out.
+            // May run on the audio thread: an atomic and nothing else. Loading a state that was
+            // saved with the button down is no press: the session sees to that.
             generate: BoolParam::new("Generate", false).with_callback(Arc::new(move |on| {
                 if on {
                     presses.fetch_add(1, Ordering::Release);

@@ -538,6 +538,8 @@ impl<S: Screen> Worker<S> {
 
     /// A loaded state takes the place of everything; a clip that is there already plays on.
     fn load(&mut self, loaded: Loaded) {
+        // Parameters are restored just before; `generate` among them was not pressed now.
+        self.presses = self.params.generate_presses.load(Ordering::Acquire);
         if let Some(why) = loaded.refused {
             self.say_error(&why);
             return;
@@ -897,6 +899,23 @@ mod tests {
         settle(&session, &mut player);
         let said = session.handle().snapshot().message.clone();
         assert!(matches!(said, Some(Message::Error(text)) if text.contains("Cannot write")));
+    }
+
+    #[test]
+    fn a_state_with_the_button_down_asks_for_nothing() {
+        let (params, session, mut player) = start();
+        params.generate_presses.fetch_add(1, Ordering::Release);
+        session.handle().loaded(Loaded {
+            clip: None,
+            generate: false,
+            refused: None,
+        });
+        while session.handle().busy().now(1) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        player.receive();
+        // A press would have been answered: the prompt is empty.
+        assert_eq!(session.handle().snapshot().message, None);
     }
 
     #[test]
