@@ -258,13 +258,14 @@ impl PersistentField<'_, Value> for ProjectStore {
         };
         let loaded = match loaded {
             Ok(saved) => {
+                let clip = saved.clip.map(Arc::new);
                 let mut inner = self.lock();
                 inner.project = saved.project;
-                inner.clip = saved.clip.clone();
+                inner.clip.clone_from(&clip);
                 inner.generate = saved.generate;
                 inner.revision += 1;
                 Loaded {
-                    clip: saved.clip,
+                    clip,
                     generate: saved.generate,
                     refused: None,
                 }
