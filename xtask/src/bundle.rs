@@ -25,12 +25,17 @@ pub(crate) fn run(mut args: Vec<String>) -> Result<()> {
         _ => PLUGIN.to_owned(),
     };
     std::env::set_current_dir(root()?).context("cannot enter the repository's root")?;
-    nice_plug_xtask::build(std::slice::from_ref(&package), &args)?;
+    // The whole workspace at once: with one set of features for all members the dependencies
+    // are compiled once for the plugin, the command line and the tests. Not xtask itself,
+    // which runs.
+    let whole = ["--workspace", "--exclude", "xtask"].map(str::to_owned);
+    let build_args = [&whole[..], &args].concat();
+    nice_plug_xtask::build(std::slice::from_ref(&package), &build_args)?;
     nice_plug_xtask::bundle(&target_folder()?, &package, &args, false)
 }
 
 /// The root of the workspace: cargo tells where this package lies.
-fn root() -> Result<PathBuf> {
+pub(crate) fn root() -> Result<PathBuf> {
     let here = std::env::var_os("CARGO_MANIFEST_DIR").context("run this as `cargo xtask`")?;
     let root = PathBuf::from(here)
         .parent()
@@ -40,7 +45,7 @@ fn root() -> Result<PathBuf> {
 }
 
 /// Where cargo puts what it builds, whatever its settings are.
-fn target_folder() -> Result<PathBuf> {
+pub(crate) fn target_folder() -> Result<PathBuf> {
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()

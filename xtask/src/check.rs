@@ -4,8 +4,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::bundle;
+
 /// Runs every check; the first that fails ends it.
 pub(crate) fn run() -> Result<()> {
+    std::env::set_current_dir(bundle::root()?).context("cannot enter the repository's root")?;
     cargo(&["fmt", "--all", "--check"], &[])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])?;
     cargo(&["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])?;
@@ -15,12 +18,12 @@ pub(crate) fn run() -> Result<()> {
         eprintln!("xtask: cargo-deny is not installed, licences are not checked");
     }
     // The system tests load the bundles and run the command line as they were built here.
-    super::bundle::run(&[])?;
+    bundle::run(Vec::new())?;
     cargo(&["test", "--workspace"], &[])
 }
 
 /// Runs cargo and fails with what was run.
-pub(crate) fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
+fn cargo(args: &[&str], env: &[(&str, &str)]) -> Result<()> {
     let line = format!("cargo {}", args.join(" "));
     eprintln!("xtask: {line}");
     let status = Command::new("cargo")
