@@ -12,7 +12,7 @@ use crate::request::{GenerateRequest, Length};
 
 /// How a job ended that did not fail.
 pub(crate) enum Ended {
-    Finished(Clip),
+    Finished(Box<Clip>),
     Cancelled,
 }
 
@@ -92,13 +92,13 @@ pub(crate) fn run(
     sink.flush(send);
     let facts = facts(model, request, steps, start.elapsed().as_secs_f64());
     let frame_rate_hz = f64::from(rate_hz) / codec.samples_per_frame() as f64;
-    Ok(Ended::Finished(Clip {
+    Ok(Ended::Finished(Box::new(Clip {
         rate_hz,
         channels: sink.done,
         codes,
         frame_rate_hz,
         facts,
-    }))
+    })))
 }
 
 /// Cuts the codec's stream to the length of the clip, ramps its ends, and hands it on.

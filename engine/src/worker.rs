@@ -191,7 +191,7 @@ impl Worker {
         lower_priority();
         for ticket in tickets {
             let end = match catch_unwind(AssertUnwindSafe(|| self.serve(&ticket))) {
-                Ok(Ok(Ended::Finished(clip))) => EngineEvent::Finished(Arc::new(clip)),
+                Ok(Ok(Ended::Finished(clip))) => EngineEvent::Finished(Arc::from(clip)),
                 Ok(Ok(Ended::Cancelled)) => EngineEvent::Cancelled,
                 Ok(Err(error)) => EngineEvent::Failed(error),
                 Err(panic) => {

@@ -1,2 +1,36 @@
-//! The project commands.
-fn main() {}
+//! The project's own commands, as `cargo xtask <verb>`: one file a verb.
+
+mod bundle;
+mod check;
+mod start;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+Usage: cargo xtask <verb>
+  start                build for release, make the bundles and a first loop
+  check                run everything that must hold before a change lands
+  bundle [--release]   make Barline.clap and Barline.vst3 in target/bundled";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let result = match args.next().as_deref() {
+        Some("start") => start::run(),
+        Some("check") => check::run(),
+        Some("bundle") => bundle::run(args.collect()),
+        other => {
+            if let Some(verb) = other {
+                eprintln!("unknown verb: {verb}");
+            }
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,49 @@
-//! The audio thread.
+//! What Barline runs on the audio thread: a clip, locked to the host's beats.
+//!
+//! # Threads
+//! Two halves, made together by [`handoff`]:
+//! - [`Control`] belongs to the session. It allocates, cuts audio into blocks, and frees
+//!   what comes back. Any thread but the audio thread.
+//! - [`Player`] belongs to the audio thread. All of its methods but `drop` are
+//!   realtime-safe: they never allocate, free, lock, wait, log, do I/O or panic, and their
+//!   time is bounded by the length of the buffer.
+//!
+//! Between them run two rings that never wait (`rtrb`): commands with the memory they carry
+//! one way, reports and spent memory the other. There is nothing else: no shared state.
+//!
+//! # Invariants
+//! 1. Memory is allocated and freed by `Control` alone. The player moves boxes.
+//! 2. The player takes a command only when the ring back has room for all that the command
+//!    can free, so neither ring can overflow and nothing is lost.
+//! 3. Where the playhead is, is a function of the host's beats alone, computed afresh for each
+//!    block: nothing accumulates and nothing drifts.
+//! 4. At the clip's own tempo the output is the clip's samples, bit by bit.
+//! 5. The gains of all that sounds at once never sum to more than one: no fade is louder than
+//!    the clip.
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::disallowed_macros
+)]
+
+mod clip;
+mod control;
+mod fade;
+mod handoff;
+mod interpolate;
+mod player;
+mod report;
+mod sync;
+mod transport;
+mod voice;
+
+pub use clip::{BLOCK_FRAMES, ClipId, ClipInfo};
+pub use control::{ClipError, Control, GrowError};
+pub use handoff::handoff;
+pub use player::Player;
+pub use report::{Playhead, Status};
+pub use sync::Grid;
+pub use transport::{MAX_GAIN, Settings, Transport};

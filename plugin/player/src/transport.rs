@@ -1,0 +1,58 @@
+//! What the host says for a block: its transport, and the settings of the player.
+//!
+//! Audio thread. Hosts give anything here, so nothing is taken on trust: see [`Transport::grid`].
+
+/// The loudest linear gain that the player applies (+24 dB); more is taken as this.
+pub const MAX_GAIN: f32 = 16.0;
+
+/// Tempi that hosts can mean. Outside of them a tempo is taken as not given.
+const TEMPO_BPM: std::ops::RangeInclusive<f64> = 1.0..=2000.0;
+
+/// Beats that a session can reach. Beyond, `f64` can't tell one frame from the next.
+const MAX_BEATS: f64 = 1e9;
+
+/// The host's transport at the first frame of a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Transport {
+    /// The transport rolls.
+    pub playing: bool,
+    /// Tempo of the host, quarter notes a minute. Anything that is no tempo (0, NaN, infinite)
+    /// is taken as "the host does not say".
+    pub tempo_bpm: f64,
+    /// Quarter notes at the first frame; negative before the song's start.
+    pub beats: Option<f64>,
+}
+
+impl Transport {
+    /// Beats and tempo, when both can be played to.
+    pub(crate) fn grid(&self) -> Option<(f64, f64)> {
+        let beats = self.beats.filter(|beats| beats.abs() <= MAX_BEATS)?;
+        plausible_tempo(self.tempo_bpm).then_some((beats, self.tempo_bpm))
+    }
+}
+
+/// Whether a host or a clip can mean this tempo.
+pub(crate) fn plausible_tempo(tempo_bpm: f64) -> bool {
+    TEMPO_BPM.contains(&tempo_bpm)
+}
+
+/// The player's settings for a block.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Linear gain, 0 to [`MAX_GAIN`]; changes are smoothed. NaN leaves it as it was.
+    pub gain: f32,
+    /// Sound at all. Off is silence, also for an audition.
+    pub play: bool,
+    /// Follow the host's beats. Off: an own clock at the clip's tempo, from the clip's start.
+    pub sync: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            gain: 1.0,
+            play: true,
+            sync: true,
+        }
+    }
+}

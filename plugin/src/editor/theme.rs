@@ -1,0 +1,154 @@
+//! The panel's look: one accent on a dark ground, a grid of four points, contrasts by WCAG AA.
+//!
+//! Window thread; set once when the panel is opened.
+
+use egui::{Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Vec2};
+
+/// The window's ground.
+pub(crate) const GROUND: Color32 = Color32::from_rgb(0x13, 0x15, 0x1A);
+/// Cards on it.
+pub(crate) const CARD: Color32 = Color32::from_rgb(0x1B, 0x1E, 0x25);
+/// Fields and buttons on cards.
+pub(crate) const FIELD: Color32 = Color32::from_rgb(0x26, 0x2A, 0x34);
+/// The same under the pointer.
+pub(crate) const FIELD_HOVER: Color32 = Color32::from_rgb(0x31, 0x36, 0x43);
+/// Lines that divide.
+pub(crate) const LINE: Color32 = Color32::from_rgb(0x3A, 0x40, 0x4E);
+/// Lines of a control that are needed to see it.
+pub(crate) const EDGE: Color32 = Color32::from_rgb(0x6E, 0x76, 0x88);
+/// Text.
+pub(crate) const TEXT: Color32 = Color32::from_rgb(0xEC, 0xEE, 0xF3);
+/// Labels and what matters less.
+pub(crate) const QUIET: Color32 = Color32::from_rgb(0xA9, 0xB0, 0xBF);
+/// The accent: what is on, what is heard, what to press.
+pub(crate) const ACCENT: Color32 = Color32::from_rgb(0xFF, 0xB0, 0x4A);
+/// The accent under the pointer.
+pub(crate) const ACCENT_HOVER: Color32 = Color32::from_rgb(0xFF, 0xC4, 0x78);
+/// Text on the accent.
+pub(crate) const ON_ACCENT: Color32 = Color32::from_rgb(0x1E, 0x14, 0x04);
+/// Errors.
+pub(crate) const ERROR: Color32 = Color32::from_rgb(0xFF, 0x8A, 0x80);
+
+/// Space at the window's edge and between cards.
+pub(crate) const GAP: f32 = 12.0;
+/// Space between things that belong together.
+pub(crate) const NEAR: f32 = 8.0;
+/// Height of every control in a row.
+pub(crate) const ROW: f32 = 28.0;
+/// Corners of cards and fields.
+pub(crate) const ROUND: u8 = 6;
+
+/// Small text: labels above controls, the ruler.
+pub(crate) fn small() -> FontId {
+    FontId::new(12.0, FontFamily::Proportional)
+}
+
+/// Makes egui look like this.
+pub(crate) fn install(ctx: &Context) {
+    ctx.all_styles_mut(|style| {
+        let family = FontFamily::Proportional;
+        style.text_styles = [
+            (TextStyle::Small, FontId::new(12.0, family.clone())),
+            (TextStyle::Body, FontId::new(14.0, family.clone())),
+            (TextStyle::Button, FontId::new(14.0, family.clone())),
+            (TextStyle::Heading, FontId::new(20.0, family)),
+            (
+                TextStyle::Monospace,
+                FontId::new(13.0, FontFamily::Monospace),
+            ),
+        ]
+        .into();
+        let spacing = &mut style.spacing;
+        spacing.item_spacing = Vec2::new(NEAR, NEAR);
+        spacing.button_padding = Vec2::new(10.0, 5.0);
+        spacing.interact_size = Vec2::new(36.0, ROW);
+        spacing.slider_width = 96.0;
+        spacing.combo_width = 60.0;
+        spacing.menu_margin = Margin::same(6);
+
+        let visuals = &mut style.visuals;
+        *visuals = egui::Visuals::dark();
+        visuals.override_text_color = None;
+        visuals.weak_text_color = Some(QUIET);
+        visuals.panel_fill = GROUND;
+        visuals.window_fill = CARD;
+        visuals.window_stroke = Stroke::new(1.0, LINE);
+        visuals.extreme_bg_color = FIELD;
+        visuals.text_edit_bg_color = Some(FIELD);
+        visuals.faint_bg_color = CARD;
+        visuals.error_fg_color = ERROR;
+        visuals.warn_fg_color = ACCENT;
+        visuals.hyperlink_color = ACCENT;
+        visuals.selection.bg_fill = Color32::from_rgb(0x6B, 0x48, 0x16);
+        visuals.selection.stroke = Stroke::new(1.0, ACCENT);
+        visuals.slider_trailing_fill = true;
+        let widgets = &mut visuals.widgets;
+        let corner_radius = CornerRadius::same(ROUND);
+        for (state, fill, edge, text) in [
+            (&mut widgets.noninteractive, CARD, LINE, TEXT),
+            (&mut widgets.inactive, FIELD, FIELD, TEXT),
+            (&mut widgets.hovered, FIELD_HOVER, EDGE, TEXT),
+            (&mut widgets.active, FIELD_HOVER, ACCENT, TEXT),
+            (&mut widgets.open, FIELD_HOVER, EDGE, TEXT),
+        ] {
+            state.bg_fill = fill;
+            state.weak_bg_fill = fill;
+            state.bg_stroke = Stroke::new(1.0, edge);
+            state.fg_stroke = Stroke::new(1.0, text);
+            state.corner_radius = corner_radius;
+            state.expansion = 0.0;
+        }
+    });
+}
+
+/// A card: a raised ground with the usual space inside.
+pub(crate) fn card() -> egui::Frame {
+    egui::Frame::new()
+        .fill(CARD)
+        .corner_radius(CornerRadius::same(8))
+        .inner_margin(Margin::same(12))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance, WCAG 2.2.
+    fn luminance(color: Color32) -> f64 {
+        let linear = |byte: u8| {
+            let value = f64::from(byte) / 255.0;
+            if value <= 0.04045 {
+                value / 12.92
+            } else {
+                ((value + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+    }
+
+    fn contrast(a: Color32, b: Color32) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn text_passes_wcag_aa() {
+        for ground in [GROUND, CARD, FIELD, FIELD_HOVER] {
+            for text in [TEXT, QUIET, ACCENT, ERROR] {
+                let contrast = contrast(text, ground);
+                assert!(contrast >= 4.5, "{text:?} on {ground:?} is {contrast:.2}");
+            }
+        }
+        for accent in [ACCENT, ACCENT_HOVER] {
+            assert!(contrast(ON_ACCENT, accent) >= 4.5);
+        }
+    }
+
+    #[test]
+    fn edges_of_controls_can_be_seen() {
+        for ground in [GROUND, CARD] {
+            assert!(contrast(EDGE, ground) >= 3.0);
+            assert!(contrast(ACCENT, ground) >= 3.0);
+        }
+    }
+}

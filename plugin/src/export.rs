@@ -1,0 +1,91 @@
+//! From a clip to a WAV file: where it goes and what it is called.
+//!
+//! Session thread, but for [`default_folder`], which the panel shows.
+
+use std::path::{Path, PathBuf};
+
+use barline_engine::wav::{self, Depth, WavError};
+use barline_engine::{ClipFacts, Length};
+
+/// Words of the prompt that a file name takes.
+const WORDS: usize = 4;
+
+/// Where clips are saved unless the user says otherwise: `Barline` in the music folder.
+#[must_use]
+pub fn default_folder() -> PathBuf {
+    let user = directories::UserDirs::new();
+    let music = user.as_ref().map(|user| match user.audio_dir() {
+        Some(music) => music.to_owned(),
+        None => user.home_dir().join("Music"),
+    });
+    music.unwrap_or_else(std::env::temp_dir).join("Barline")
+}
+
+/// A name that tells the clips of a folder apart: `barline_dark_techno_128bpm_Amin_4bars_seed7`.
+#[must_use]
+pub fn file_stem(facts: &ClipFacts) -> String {
+    // Tempo and key stand at the end of the prompt; the name has them in its own form.
+    let words = facts.prompt.split(',').next().unwrap_or_default();
+    let mut parts = vec!["barline".to_owned()];
+    parts.extend(
+        words
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .take(WORDS)
+            .map(|word| word.chars().take(24).collect::<String>().to_lowercase()),
+    );
+    if let Length::Bars {
+        bars, tempo_bpm, ..
+    } = facts.length
+    {
+        let tempo = (tempo_bpm * 100.0).round() / 100.0;
+        parts.push(format!("{tempo}bpm"));
+        if let Some(key) = &facts.key {
+            let key = key
+                .replace('#', "s")
+                .replace("major", "maj")
+                .replace("minor", "min");
+            parts.push(key.split_whitespace().collect());
+        }
+        parts.push(format!("{bars}bars"));
+    }
+    parts.push(format!("seed{}", facts.seed));
+    parts.join("_")
+}
+
+/// Writes a clip as 24-bit WAV and says where: `to` when it names a `.wav` file, else a file of
+/// a new name in the folder `to`, which is made when it is missing. Whole or not at all.
+///
+/// # Errors
+/// [`WavError`] when the folder can't be made or the file not be written.
+pub fn save(
+    to: &Path,
+    facts: &ClipFacts,
+    rate_hz: u32,
+    channels: &[Vec<f32>],
+) -> Result<PathBuf, WavError> {
+    let is_file = to
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("wav"));
+    let path = if is_file {
+        to.to_owned()
+    } else {
+        unused(to, &file_stem(facts))
+    };
+    if let Some(folder) = path.parent() {
+        // What is wrong with it, if anything, is what writing the file tells.
+        let _ = std::fs::create_dir_all(folder);
+    }
+    wav::write(&path, rate_hz, Depth::Int24, channels)?;
+    Ok(path)
+}
+
+/// The first of `stem.wav`, `stem_2.wav`, … that does not exist.
+fn unused(folder: &Path, stem: &str) -> PathBuf {
+    let first = folder.join(format!("{stem}.wav"));
+    let rest = (2u32..).map(|n| folder.join(format!("{stem}_{n}.wav")));
+    std::iter::once(first)
+        .chain(rest)
+        .find(|path| !path.exists())
+        .unwrap_or_default()
+}

@@ -1,0 +1,183 @@
+//! What a host can automate. The ids are part of every saved project: they never change.
+//!
+//! Values are atomics: the audio thread reads them, the panel and the session too.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use barline_engine::Sampling;
+use nice_plug::formatters;
+use nice_plug::prelude::*;
+use nice_plug::util;
+
+use crate::state::ProjectStore;
+
+/// The most bars a clip can be asked for.
+pub const MAX_BARS: i32 = 8;
+
+/// Parameters, and the state that is none (see [`crate::state`]).
+#[derive(Params)]
+pub struct BarlineParams {
+    /// Text and choices that no host can automate.
+    #[persist = "project"]
+    pub project: ProjectStore,
+
+    /// Output level.
+    #[id = "gain"]
+    pub gain: FloatParam,
+    /// Whether the clip sounds at all.
+    #[id = "play"]
+    pub play: BoolParam,
+    /// Whether the clip follows the host's beats, and is made at the host's tempo.
+    #[id = "sync"]
+    pub sync: BoolParam,
+    /// Length of the next clip.
+    #[id = "bars"]
+    pub bars: IntParam,
+    /// Sampling temperature of the next clip.
+    #[id = "temperature"]
+    pub temperature: FloatParam,
+    /// Guidance scale of the next clip.
+    #[id = "guidance"]
+    pub guidance: FloatParam,
+    /// Top-k of the next clip; 0 draws from all tokens.
+    #[id = "top_k"]
+    pub top_k: IntParam,
+    /// Top-p of the next clip.
+    #[id = "top_p"]
+    pub top_p: FloatParam,
+    /// A momentary button: switching it on asks for a clip.
+    #[id = "generate"]
+    pub generate: BoolParam,
+
+    /// How often `generate` was switched on; the session compares.
+    pub generate_presses: Arc<AtomicU32>,
+}
+
+impl Default for BarlineParams {
+    fn default() -> Self {
+        let generate_presses = Arc::new(AtomicU32::new(0));
+        let presses = generate_presses.clone();
+        let sampling = Sampling::default();
+        Self {
+            project: ProjectStore::default(),
+            gain: FloatParam::new(
+                "Gain",
+                1.0,
+                FloatRange::Skewed {
+                    min: util::db_to_gain(-60.0),
+                    max: util::db_to_gain(6.0),
+                    factor: FloatRange::gain_skew_factor(-60.0, 6.0),
+                },
+            )
+            .with_unit(" dB")
+            .with_value_to_string(formatters::v2s_f32_gain_to_db(1))
+            .with_string_to_value(formatters::s2v_f32_gain_to_db()),
+            play: BoolParam::new("Play", true),
+            sync: BoolParam::new("Sync to host", true),
+            bars: IntParam::new(
+                "Bars",
+                4,
+                IntRange::Linear {
+                    min: 1,
+                    max: MAX_BARS,
+                },
+            )
+            .with_unit(" bars"),
+            temperature: FloatParam::new(
+                "Temperature",
+                sampling.temperature,
+                FloatRange::Linear { min: 0.1, max: 2.0 },
+            )
+            .with_step_size(0.01),
+            guidance: FloatParam::new(
+                "Guidance",
+                sampling.guidance,
+                FloatRange::Linear {
+                    min: 1.0,
+                    max: 10.0,
+                },
+            )
+            .with_step_size(0.1),
+            top_k: IntParam::new(
+                "Top-k",
+                sampling.top_k as i32,
+                IntRange::Linear { min: 0, max: 2048 },
+            )
+            .with_unit(" tokens"),
+            top_p: FloatParam::new(
+                "Top-p",
+                sampling.top_p,
+                FloatRange::Linear {
+                    min: 0.05,
+                    max: 1.0,
+                },
+            )
+            .with_step_size(0.01)
+            .with_unit(" %")
+            .with_value_to_string(formatters::v2s_f32_percentage(0))
+            .with_string_to_value(formatters::s2v_f32_percentage()),
+            // May run on the audio thread: an atomic and nothing else. Loading a state can't
+            // press the button, `state::filter` takes it out.
+            generate: BoolParam::new("Generate", false).with_callback(Arc::new(move |on| {
+                if on {
+                    presses.fetch_add(1, Ordering::Release);
+                }
+            })),
+            generate_presses,
+        }
+    }
+}
+
+impl BarlineParams {
+    /// The sampling settings for the next clip.
+    #[must_use]
+    pub fn sampling(&self) -> Sampling {
+        Sampling {
+            temperature: self.temperature.value(),
+            top_k: self.top_k.value().unsigned_abs(),
+            top_p: self.top_p.value(),
+            guidance: self.guidance.value(),
+            greedy: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A project saved by any release refers to these.
+    #[test]
+    fn ids_never_change() {
+        let ids: Vec<String> = BarlineParams::default()
+            .param_map()
+            .into_iter()
+            .map(|(id, _, _)| id)
+            .collect();
+        assert_eq!(
+            ids,
+            [
+                "gain",
+                "play",
+                "sync",
+                "bars",
+                "temperature",
+                "guidance",
+                "top_k",
+                "top_p",
+                "generate"
+            ]
+        );
+        let fields: Vec<String> = BarlineParams::default()
+            .serialize_fields()
+            .into_keys()
+            .collect();
+        assert_eq!(fields, ["project"]);
+    }
+
+    #[test]
+    fn defaults_are_the_models_own() {
+        assert_eq!(BarlineParams::default().sampling(), Sampling::default());
+    }
+}

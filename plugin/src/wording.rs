@@ -1,0 +1,135 @@
+//! From picks and words to the prompt that the model reads.
+//!
+//! Panel and session, so that what is shown is what is asked for. Pure.
+
+use barline_engine::prompt::{self, Key};
+
+use crate::state::Project;
+
+/// Genres that can be picked.
+pub const GENRES: [&str; 20] = [
+    "ambient",
+    "boom bap",
+    "breakbeat",
+    "deep house",
+    "disco",
+    "drum and bass",
+    "dubstep",
+    "electro",
+    "funk",
+    "hip hop",
+    "house",
+    "lo-fi",
+    "pop",
+    "r&b",
+    "reggaeton",
+    "rock",
+    "synthwave",
+    "techno",
+    "trance",
+    "trap",
+];
+
+/// Moods that can be picked.
+pub const MOODS: [&str; 20] = [
+    "atmospheric",
+    "bright",
+    "chill",
+    "dark",
+    "dreamy",
+    "driving",
+    "dusty",
+    "energetic",
+    "gritty",
+    "groovy",
+    "happy",
+    "heavy",
+    "melancholic",
+    "mellow",
+    "minimal",
+    "moody",
+    "punchy",
+    "uplifting",
+    "vintage",
+    "warm",
+];
+
+/// Instruments that can be picked, several at once.
+pub const INSTRUMENTS: [&str; 10] = [
+    "drums", "bass", "chords", "pad", "pluck", "lead", "piano", "guitar", "strings", "bell",
+];
+
+/// The pick that keeps drums out.
+pub const NO_DRUMS: &str = "no drums";
+
+/// Keys that can be picked.
+pub const KEYS: [&str; 24] = [
+    "C major", "C# major", "D major", "D# major", "E major", "F major", "F# major", "G major",
+    "G# major", "A major", "A# major", "B major", "C minor", "C# minor", "D minor", "D# minor",
+    "E minor", "F minor", "F# minor", "G minor", "G# minor", "A minor", "A# minor", "B minor",
+];
+
+/// The words of a project, without tempo and key; empty when there are none.
+#[must_use]
+pub fn words(project: &Project) -> String {
+    let style: Vec<&str> = [&project.mood, &project.genre]
+        .into_iter()
+        .filter_map(Option::as_deref)
+        .collect();
+    let (kept_out, played): (Vec<&str>, Vec<&str>) = project
+        .instruments
+        .iter()
+        .map(String::as_str)
+        .partition(|name| *name == NO_DRUMS);
+    let played = match played.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((last, _)) => (*last).to_owned(),
+        None => String::new(),
+    };
+    let own = project
+        .prompt
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    let parts = [own, style.join(" "), played, kept_out.join("")];
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The prompt as the model reads it; empty when the project has no words.
+#[must_use]
+pub fn prompt(project: &Project, tempo_bpm: f64) -> String {
+    let words = words(project);
+    if words.is_empty() {
+        return words;
+    }
+    let key = project
+        .key
+        .as_deref()
+        .and_then(|key| key.parse::<Key>().ok());
+    prompt::compose(&words, Some(tempo_bpm), key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn picks_and_words_are_joined() {
+        let mut project = Project::default();
+        assert_eq!(words(&project), "");
+        project.prompt = "  a\nslow   shuffle ".into();
+        assert_eq!(words(&project), "a slow shuffle");
+        project.genre = Some("techno".into());
+        assert_eq!(words(&project), "a slow shuffle, techno");
+        project.mood = Some("dark".into());
+        project.instruments = vec!["bass".into()];
+        assert_eq!(words(&project), "a slow shuffle, dark techno, bass");
+        project.prompt.clear();
+        project.instruments = vec![NO_DRUMS.into(), "bass".into(), "pad".into(), "bell".into()];
+        assert_eq!(words(&project), "dark techno, bass, pad and bell, no drums");
+    }
+}
