@@ -88,27 +88,34 @@ fn silent_then_locked(order: &Order, folder: &Path) -> Result<()> {
 
 #[test]
 fn locked_to_the_beat_at_120_bpm() -> Result<()> {
-    alone("clap_host::locked_to_the_beat_at_120_bpm", &[|folder| {
-        silent_then_locked(&HOUSE, folder)
-    }])
+    alone(
+        "clap_host::locked_to_the_beat_at_120_bpm",
+        &[|folder| silent_then_locked(&HOUSE, folder)],
+    )
 }
 
 #[test]
 fn locked_to_the_beat_at_97_5_bpm() -> Result<()> {
-    alone("clap_host::locked_to_the_beat_at_97_5_bpm", &[|folder| {
-        let order = Order {
-            prompt: "dusty lo-fi drums",
-            seed: 11,
-            tempo_bpm: 97.5,
-            ..HOUSE
-        };
-        silent_then_locked(&order, folder)
-    }])
+    alone(
+        "clap_host::locked_to_the_beat_at_97_5_bpm",
+        &[|folder| {
+            let order = Order {
+                prompt: "dusty lo-fi drums",
+                seed: 11,
+                tempo_bpm: 97.5,
+                ..HOUSE
+            };
+            silent_then_locked(&order, folder)
+        }],
+    )
 }
 
 #[test]
 fn locked_after_jumps_and_tempo_changes() -> Result<()> {
-    alone("clap_host::locked_after_jumps_and_tempo_changes", &[jumps_and_tempo_changes])
+    alone(
+        "clap_host::locked_after_jumps_and_tempo_changes",
+        &[jumps_and_tempo_changes],
+    )
 }
 
 fn jumps_and_tempo_changes(folder: &Path) -> Result<()> {
@@ -142,7 +149,10 @@ fn jumps_and_tempo_changes(folder: &Path) -> Result<()> {
     // A stop fades out and is then silence.
     let mut stopped = Song::stopped(120.0, song.beats(RATE_HZ));
     let silence = play_faded(&mut host, &mut stopped, 0.2)?;
-    ensure!(silence.silent(), "there is sound while the transport stands");
+    ensure!(
+        silence.silent(),
+        "there is sound while the transport stands"
+    );
     song.playing = true;
     let heard = play_faded(&mut host, &mut song, 0.3)?;
     reference.check_locked("after a stop", &heard)
@@ -150,21 +160,24 @@ fn jumps_and_tempo_changes(folder: &Path) -> Result<()> {
 
 #[test]
 fn another_rate_is_still_locked() -> Result<()> {
-    alone("clap_host::another_rate_is_still_locked", &[|folder| {
-        let reference = HOUSE.reference(folder, 44_100)?;
-        let bundle = Bundle::load()?;
-        let (mut host, _) = with_clip(&bundle, &HOUSE, RATE_HZ)?;
-        host.deactivate();
-        host.activate(44_100.0)?;
-        let mut song = Song::at(HOUSE.tempo_bpm, 0.0);
-        // The session hands the clip over anew.
-        for _ in 0..100 {
-            host.play(&mut song, 441)?;
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let heard = play_faded(&mut host, &mut song, 2.5)?;
-        reference.check_locked("at 44.1 kHz", &heard)
-    }])
+    alone(
+        "clap_host::another_rate_is_still_locked",
+        &[|folder| {
+            let reference = HOUSE.reference(folder, 44_100)?;
+            let bundle = Bundle::load()?;
+            let (mut host, _) = with_clip(&bundle, &HOUSE, RATE_HZ)?;
+            host.deactivate();
+            host.activate(44_100.0)?;
+            let mut song = Song::at(HOUSE.tempo_bpm, 0.0);
+            // The session hands the clip over anew.
+            for _ in 0..100 {
+                host.play(&mut song, 441)?;
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let heard = play_faded(&mut host, &mut song, 2.5)?;
+            reference.check_locked("at 44.1 kHz", &heard)
+        }],
+    )
 }
 
 #[test]
@@ -185,10 +198,16 @@ fn parameters(folder: &Path) -> Result<()> {
     let (_, text) = host.param_text(param("Gain")?)?;
     ensure!(text.ends_with("0.0 dB"), "the gain is shown as {text:?}");
     let (value, text) = host.param_text(param("Bars")?)?;
-    ensure!(value.is_finite() && text == "1 bars", "the bars are shown as {text:?}");
+    ensure!(
+        value.is_finite() && text == "1 bars",
+        "the bars are shown as {text:?}"
+    );
 
     set(&mut host, &mut song, "Play", 0.0, 400)?;
-    ensure!(play_faded(&mut host, &mut song, 0.2)?.silent(), "it plays while Play is off");
+    ensure!(
+        play_faded(&mut host, &mut song, 0.2)?.silent(),
+        "it plays while Play is off"
+    );
     set(&mut host, &mut song, "Play", 1.0, 0)?;
     reference.check_locked("Play on again", &play_faded(&mut host, &mut song, 0.5)?)?;
 
@@ -197,7 +216,10 @@ fn parameters(folder: &Path) -> Result<()> {
     set(&mut host, &mut song, "Gain", 0.5, 1_000)?;
     let (_, text) = host.param_text(gain)?;
     let db: f32 = text.trim_end_matches("dB").trim().parse()?;
-    ensure!((-40.0..-1.0).contains(&db), "half way of the gain is {text:?}");
+    ensure!(
+        (-40.0..-1.0).contains(&db),
+        "half way of the gain is {text:?}"
+    );
     let mut quiet = play_faded(&mut host, &mut song, 0.5)?;
     let factor = 10.0_f32.powf(-db / 20.0);
     for sample in quiet.left.iter_mut().chain(&mut quiet.right) {
@@ -227,7 +249,10 @@ fn check_scaled(reference: &Reference, heard: &Recording, tolerance: f32) -> Res
         error = error.max((clip - sample).abs());
         level = level.max(clip.abs());
     }
-    ensure!(error < tolerance * level, "off by {error} at a peak of {level}");
+    ensure!(
+        error < tolerance * level,
+        "off by {error} at a peak of {level}"
+    );
     Ok(())
 }
 
@@ -279,11 +304,17 @@ fn restore_the_clip(folder: &Path) -> Result<()> {
     ensure!(worst < 1e-6, "the restored clip differs by {worst}");
     ensure!(!second.silent(), "the restored clip is silent");
     #[cfg(target_os = "linux")]
-    ensure!(threads("barline-engine")? == 0, "the engine ran to restore a clip");
+    ensure!(
+        threads("barline-engine")? == 0,
+        "the engine ran to restore a clip"
+    );
 
     // Saved again it is the same, and a second instance that is active already takes it too.
     let again = host.save_bytes()?;
-    ensure!(again == state, "the state changed by being loaded and saved");
+    ensure!(
+        again == state,
+        "the state changed by being loaded and saved"
+    );
     let mut other = bundle.host()?;
     other.activate(RATE_HZ)?;
     other.load_bytes(&again)?;
@@ -293,126 +324,154 @@ fn restore_the_clip(folder: &Path) -> Result<()> {
         std::thread::sleep(Duration::from_millis(5));
     }
     let third = play_faded(&mut other, &mut Song::at(120.0, AGAIN_BEATS), 2.5)?;
-    ensure!(third.left == second.left, "the second instance sounds different");
+    ensure!(
+        third.left == second.left,
+        "the second instance sounds different"
+    );
     Ok(())
 }
 
 #[test]
 fn damaged_states_are_refused_and_harmless() -> Result<()> {
-    alone("clap_host::damaged_states_are_refused_and_harmless", &[|_| {
-        let bundle = Bundle::load()?;
-        let mut host = bundle.host()?;
-        host.activate(RATE_HZ)?;
-        let good = host.save_bytes()?;
-        for bad in [&b""[..], b"\x05", &[0xff; 64], &good[..good.len() / 2]] {
-            // Whether the host is told or only the user: nothing may break.
-            let _ = host.load_bytes(bad);
-            let heard = host.play(&mut Song::at(120.0, 0.0), 4_800)?;
-            ensure!(heard.silent(), "a damaged state makes sound");
-        }
-        for project in [
-            json!({ "version": 99, "prompt": "from the future" }),
-            json!({ "version": 1, "tempo_bpm": -1.0, "generate": true }),
-            json!({ "version": 1, "prompt": 5 }),
-            json!({ "version": 1, "prompt": "", "generate": true }),
-        ] {
-            let _ = host.load(&project, &json!({}));
-            host.play(&mut Song::at(120.0, 0.0), 4_800)?;
-        }
-        host.load(&json!({ "version": 1, "prompt": "still here" }), &json!({}))?;
-        ensure!(host.project()?["prompt"] == "still here", "it takes no state any more");
-        Ok(())
-    }])
+    alone(
+        "clap_host::damaged_states_are_refused_and_harmless",
+        &[|_| {
+            let bundle = Bundle::load()?;
+            let mut host = bundle.host()?;
+            host.activate(RATE_HZ)?;
+            let good = host.save_bytes()?;
+            for bad in [&b""[..], b"\x05", &[0xff; 64], &good[..good.len() / 2]] {
+                // Whether the host is told or only the user: nothing may break.
+                let _ = host.load_bytes(bad);
+                let heard = host.play(&mut Song::at(120.0, 0.0), 4_800)?;
+                ensure!(heard.silent(), "a damaged state makes sound");
+            }
+            for project in [
+                json!({ "version": 99, "prompt": "from the future" }),
+                json!({ "version": 1, "tempo_bpm": -1.0, "generate": true }),
+                json!({ "version": 1, "prompt": 5 }),
+                json!({ "version": 1, "prompt": "", "generate": true }),
+            ] {
+                let _ = host.load(&project, &json!({}));
+                host.play(&mut Song::at(120.0, 0.0), 4_800)?;
+            }
+            host.load(&json!({ "version": 1, "prompt": "still here" }), &json!({}))?;
+            ensure!(
+                host.project()?["prompt"] == "still here",
+                "it takes no state any more"
+            );
+            Ok(())
+        }],
+    )
 }
 
 #[test]
 fn instances_come_and_go_while_generating() -> Result<()> {
-    alone("clap_host::instances_come_and_go_while_generating", &[|_| {
-        let bundle = Bundle::load()?;
-        // Half of the time another instance keeps the engine alive.
-        let mut keeper = Some(with_clip(&bundle, &HOUSE, RATE_HZ)?);
-        let mut most_threads = 0;
-        for round in 0..50_u64 {
-            if round == 25 {
-                keeper = None;
+    alone(
+        "clap_host::instances_come_and_go_while_generating",
+        &[|_| {
+            let bundle = Bundle::load()?;
+            // Half of the time another instance keeps the engine alive.
+            let mut keeper = Some(with_clip(&bundle, &HOUSE, RATE_HZ)?);
+            let mut most_threads = 0;
+            for round in 0..50_u64 {
+                if round == 25 {
+                    keeper = None;
+                }
+                let mut host = bundle.host()?;
+                host.activate(RATE_HZ)?;
+                let order = Order {
+                    seed: round,
+                    bars: 2,
+                    ..HOUSE
+                };
+                host.while_running(Song::at(120.0, 0.0), |plugin| {
+                    plugin.load(&order.project(), &order.params())?;
+                    // From before the job begins to well into it.
+                    std::thread::sleep(Duration::from_millis(round * 37 % 200));
+                    plugin.save_bytes().map(drop)
+                })?;
+                drop(host);
+                most_threads = most_threads.max(all_threads()?);
             }
-            let mut host = bundle.host()?;
-            host.activate(RATE_HZ)?;
-            let order = Order { seed: round, bars: 2, ..HOUSE };
-            host.while_running(Song::at(120.0, 0.0), |plugin| {
-                plugin.load(&order.project(), &order.params())?;
-                // From before the job begins to well into it.
-                std::thread::sleep(Duration::from_millis(round * 37 % 200));
-                plugin.save_bytes().map(drop)
-            })?;
-            drop(host);
-            most_threads = most_threads.max(all_threads()?);
-        }
-        drop(keeper);
-        // Threads on their way out have time; those that pile up do not go.
-        let begin = Instant::now();
-        while all_threads()? > 3 && begin.elapsed() < Duration::from_secs(10) {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        ensure!(all_threads()? <= 3, "{} threads are left", all_threads()?);
-        ensure!(most_threads < 20, "there were {most_threads} threads at once");
-        // After all that it still works.
-        with_clip(&bundle, &HOUSE, RATE_HZ).map(drop)
-    }])
+            drop(keeper);
+            // Threads on their way out have time; those that pile up do not go.
+            let begin = Instant::now();
+            while all_threads()? > 3 && begin.elapsed() < Duration::from_secs(10) {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            ensure!(all_threads()? <= 3, "{} threads are left", all_threads()?);
+            ensure!(
+                most_threads < 20,
+                "there were {most_threads} threads at once"
+            );
+            // After all that it still works.
+            with_clip(&bundle, &HOUSE, RATE_HZ).map(drop)
+        }],
+    )
 }
 
 #[test]
 fn two_instances_share_one_engine() -> Result<()> {
-    alone("clap_host::two_instances_share_one_engine", &[|folder| {
-        let bundle = Bundle::load()?;
-        let orders = [HOUSE, Order { seed: 8, ..HOUSE }];
-        let mut hosts = Vec::new();
-        for order in &orders {
-            let mut host = bundle.host()?;
-            host.activate(RATE_HZ)?;
-            host.load(&order.project(), &order.params())?;
-            hosts.push((host, Song::at(order.tempo_bpm, 0.0)));
-        }
-        for ((host, song), order) in hosts.iter_mut().zip(&orders) {
-            play_until_finished(host, song)?;
-            #[cfg(target_os = "linux")]
-            {
-                ensure!(threads("barline-engine")? == 1, "not one engine");
-                ensure!(threads("barline-session")? == 2, "not one session each");
+    alone(
+        "clap_host::two_instances_share_one_engine",
+        &[|folder| {
+            let bundle = Bundle::load()?;
+            let orders = [HOUSE, Order { seed: 8, ..HOUSE }];
+            let mut hosts = Vec::new();
+            for order in &orders {
+                let mut host = bundle.host()?;
+                host.activate(RATE_HZ)?;
+                host.load(&order.project(), &order.params())?;
+                hosts.push((host, Song::at(order.tempo_bpm, 0.0)));
             }
-            let heard = play_faded(host, song, 2.1)?;
-            let reference = order.reference(folder, RATE_HZ as u32)?;
-            reference.check_locked(&format!("the clip of seed {}", order.seed), &heard)?;
-        }
-        Ok(())
-    }])
+            for ((host, song), order) in hosts.iter_mut().zip(&orders) {
+                play_until_finished(host, song)?;
+                #[cfg(target_os = "linux")]
+                {
+                    ensure!(threads("barline-engine")? == 1, "not one engine");
+                    ensure!(threads("barline-session")? == 2, "not one session each");
+                }
+                let heard = play_faded(host, song, 2.1)?;
+                let reference = order.reference(folder, RATE_HZ as u32)?;
+                reference.check_locked(&format!("the clip of seed {}", order.seed), &heard)?;
+            }
+            Ok(())
+        }],
+    )
 }
 
 #[test]
 fn an_offline_render_waits_for_its_audio() -> Result<()> {
-    alone("clap_host::an_offline_render_waits_for_its_audio", &[|folder| {
-        let reference = HOUSE.reference(folder, RATE_HZ as u32)?;
-        let bundle = Bundle::load()?;
-        let mut host = bundle.host()?;
-        host.render_offline(true)?;
-        host.activate(RATE_HZ)?;
-        host.load(&HOUSE.project(), &HOUSE.params())?;
-        // No pause at all: the first block asks for what is not made yet.
-        let heard = host.play(&mut Song::at(HOUSE.tempo_bpm, 0.0), 3 * 48_000)?;
-        reference.check_growing("the start", &heard)?;
-        reference.check_locked("the bounce", &heard.after(FADED_FRAMES))?;
-        // In real time nothing waits.
-        host.deactivate();
-        host.render_offline(false)?;
-        host.activate(RATE_HZ)?;
-        let order = Order { seed: 99, ..HOUSE };
-        host.load(&order.project(), &order.params())?;
-        let begin = Instant::now();
-        host.play(&mut Song::at(order.tempo_bpm, 0.0), 4_800)?;
-        let waited = begin.elapsed();
-        ensure!(waited < Duration::from_secs(1), "it waited {waited:?} in real time");
-        Ok(())
-    }])
+    alone(
+        "clap_host::an_offline_render_waits_for_its_audio",
+        &[|folder| {
+            let reference = HOUSE.reference(folder, RATE_HZ as u32)?;
+            let bundle = Bundle::load()?;
+            let mut host = bundle.host()?;
+            host.render_offline(true)?;
+            host.activate(RATE_HZ)?;
+            host.load(&HOUSE.project(), &HOUSE.params())?;
+            // No pause at all: the first block asks for what is not made yet.
+            let heard = host.play(&mut Song::at(HOUSE.tempo_bpm, 0.0), 3 * 48_000)?;
+            reference.check_growing("the start", &heard)?;
+            reference.check_locked("the bounce", &heard.after(FADED_FRAMES))?;
+            // In real time nothing waits.
+            host.deactivate();
+            host.render_offline(false)?;
+            host.activate(RATE_HZ)?;
+            let order = Order { seed: 99, ..HOUSE };
+            host.load(&order.project(), &order.params())?;
+            let begin = Instant::now();
+            host.play(&mut Song::at(order.tempo_bpm, 0.0), 4_800)?;
+            let waited = begin.elapsed();
+            ensure!(
+                waited < Duration::from_secs(1),
+                "it waited {waited:?} in real time"
+            );
+            Ok(())
+        }],
+    )
 }
 
 #[test]
@@ -420,16 +479,27 @@ fn the_generate_parameter_makes_a_clip_at_the_hosts_tempo() -> Result<()> {
     alone(
         "clap_host::the_generate_parameter_makes_a_clip_at_the_hosts_tempo",
         &[|folder| {
-            let order = Order { tempo_bpm: 140.0, ..HOUSE };
+            let order = Order {
+                tempo_bpm: 140.0,
+                ..HOUSE
+            };
             let bundle = Bundle::load()?;
             let mut host = bundle.host()?;
             host.activate(RATE_HZ)?;
-            let mut project: Value = Order { tempo_bpm: 90.0, ..order }.project();
+            let mut project: Value = Order {
+                tempo_bpm: 90.0,
+                ..order
+            }
+            .project();
             project["generate"] = false.into();
             host.load(&project, &order.params())?;
             let mut song = Song::at(order.tempo_bpm, 0.0);
             host.play(&mut song, 4_800)?;
-            let id = host.params()?.get("Generate").copied().context("no Generate")?;
+            let id = host
+                .params()?
+                .get("Generate")
+                .copied()
+                .context("no Generate")?;
             for value in [1.0, 0.0] {
                 let event = ParamValueEvent::new(5, id, Pckn::match_all(), value);
                 host.block(&mut song, 64, &[event], &mut Recording::default())?;

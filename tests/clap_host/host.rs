@@ -213,8 +213,13 @@ impl Host {
         let shared = |_: &()| Shared {
             callback: AtomicBool::new(false),
         };
-        let instance =
-            PluginInstance::<Handlers>::new(shared, |_| (), &bundle.entry, PLUGIN_ID, &bundle.info)?;
+        let instance = PluginInstance::<Handlers>::new(
+            shared,
+            |_| (),
+            &bundle.entry,
+            PLUGIN_ID,
+            &bundle.info,
+        )?;
         Ok(Self {
             instance,
             running: None,
@@ -247,7 +252,8 @@ impl Host {
 
     pub(crate) fn deactivate(&mut self) {
         if let Some(running) = self.running.take() {
-            self.instance.deactivate(running.processor.stop_processing());
+            self.instance
+                .deactivate(running.processor.stop_processing());
         }
     }
 
@@ -368,8 +374,12 @@ impl Host {
             recording.beats.push(then.beats(running.rate_hz));
         }
         running.process(song, frames, events)?;
-        recording.left.extend_from_slice(&running.output[0][..frames]);
-        recording.right.extend_from_slice(&running.output[1][..frames]);
+        recording
+            .left
+            .extend_from_slice(&running.output[0][..frames]);
+        recording
+            .right
+            .extend_from_slice(&running.output[1][..frames]);
         if song.playing {
             song.frames += frames as u64;
         }
@@ -430,12 +440,12 @@ impl Running {
         let inputs = [&mut left_in[..frames], &mut right_in[..frames]];
         let inputs = self.input_ports.with_input_buffers([AudioPortBuffer {
             latency: 0,
-            channels: AudioPortBufferType::f32_input_only(
-                inputs.into_iter().map(|buffer| InputChannel {
+            channels: AudioPortBufferType::f32_input_only(inputs.into_iter().map(|buffer| {
+                InputChannel {
                     buffer,
                     is_constant: true,
-                }),
-            ),
+                }
+            })),
         }]);
         let [left, right] = &mut self.output;
         let outputs = [&mut left[..frames], &mut right[..frames]];

@@ -86,9 +86,15 @@ impl Reference {
     /// A clip that is silent, or the same a frame later, would let every comparison pass.
     fn check_use(&self) -> Result<()> {
         let level = rms(self.left.iter().map(|x| f64::from(*x)));
-        let moved = self.left.windows(2).map(|pair| f64::from(pair[1] - pair[0]));
+        let moved = self
+            .left
+            .windows(2)
+            .map(|pair| f64::from(pair[1] - pair[0]));
         let moved = rms(moved);
-        ensure!(level > 1e-3, "the reference is silent ({level:e}): no test with it");
+        ensure!(
+            level > 1e-3,
+            "the reference is silent ({level:e}): no test with it"
+        );
         ensure!(moved > 1e-4, "the reference hardly moves ({moved:e})");
         Ok(())
     }
@@ -113,7 +119,10 @@ impl Reference {
         ] {
             let mut worst = (0.0_f32, 0);
             for (frame, (sample, beats)) in heard.iter().zip(&recording.beats).enumerate() {
-                ensure!(sample.is_finite(), "{what}, {name}: {sample} at frame {frame}");
+                ensure!(
+                    sample.is_finite(),
+                    "{what}, {name}: {sample} at frame {frame}"
+                );
                 let error = self
                     .candidates(*beats)
                     .map(|at| (clip[at] - sample).abs())
@@ -241,7 +250,9 @@ impl Reference {
             } else {
                 (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x)
             };
-            let window = (std::f64::consts::FRAC_PI_2 * x / REACH as f64).cos().powi(2);
+            let window = (std::f64::consts::FRAC_PI_2 * x / REACH as f64)
+                .cos()
+                .powi(2);
             let at = (whole as i64 + tap).rem_euclid(self.frames()) as usize;
             sum += f64::from(self.left[at]) * sinc * window;
         }
