@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use super::host::Recording;
+use super::song::Recording;
 use crate::programs;
 
 /// What is asked of plugin and command line alike.
@@ -81,6 +81,8 @@ pub(crate) struct Reference {
 const SAME: f32 = 1e-5;
 /// Frames around the expected place that are searched for a better one.
 const SEARCH_FRAMES: i64 = 32;
+/// Frames of a recording that a lag is found by.
+const LAG_FRAMES: usize = 48_000;
 
 impl Reference {
     /// A clip that is silent, or the same a frame later, would let every comparison pass.
@@ -162,6 +164,24 @@ impl Reference {
         Ok(())
     }
 
+    /// The recording is this clip from some frame on, round and round, at its own speed.
+    pub(crate) fn check_contiguous(&self, what: &str, recording: &Recording) -> Result<()> {
+        let frames = self.left.len();
+        let same = |start: usize, count: usize| {
+            let heard = recording.left.iter().take(count);
+            heard
+                .zip(start..)
+                .all(|(sample, at)| (sample - self.left[at % frames]).abs() < SAME)
+        };
+        let start = (0..frames).find(|start| same(*start, 4096));
+        let start = start.with_context(|| format!("{what}: not a piece of the clip"))?;
+        ensure!(
+            same(start, recording.left.len()),
+            "{what}: it leaves the clip"
+        );
+        Ok(())
+    }
+
     /// Frames that may be heard at these beats: the one there, or both that it lies between.
     fn candidates(&self, beats: f64) -> impl Iterator<Item = usize> + use<> {
         // Hosts hand beats over with 31 binary places: a ten-thousandth of a frame.
@@ -191,6 +211,7 @@ impl Reference {
         let likeness = |lag: i64| -> f64 {
             let pairs = heard.iter().zip(beats);
             pairs
+                .take(LAG_FRAMES)
                 .map(|(sample, beats)| {
                     let at = self.position(*beats).round() as i64 - lag;
                     f64::from(clip[at.rem_euclid(self.frames()) as usize]) * f64::from(*sample)
