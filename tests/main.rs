@@ -1,11 +1,13 @@
-//! Whole-system tests: the engine as its callers see it, the built bundles and the built
-//! command line as users run them.
+//! Whole-system tests, one binary: this is the index.
 //!
-//! An index. `cargo build --workspace` and `cargo xtask bundle` come first (`cargo xtask check`
-//! does both); a test says so when what it needs is not there.
+//! The engine against its goldens and as its callers see it, then the built bundles and the
+//! built command line as users run them. Those are built first (`cargo xtask check` does it); a
+//! test says so when what it needs is not there.
 
 mod clap_host;
 mod cli;
+mod codec_parity;
 mod engine;
+mod parity;
 mod programs;
 mod tidy;

@@ -1,17 +1,43 @@
 //! Tokens ↔ audio: the EnCodec of MusicGen.
 //!
 //! Worker thread. No candle, no threads of its own beyond the pool it runs in.
+//!
+//! Decoding: `quantizer` (tokens → latents), then the layers of `chain` (latents → samples).
+//! Every layer is a stream with finite look-ahead, and every sample is computed by the same
+//! operations in the same order however the frames arrive and on however many threads: the
+//! chunks of a [`DecodeStream`] put together are [`Codec::decode`] to the bit.
+
+mod activation;
+mod chain;
+mod config;
+mod conv;
+mod conv_transpose;
+mod lstm;
+mod matrix;
+mod parameters;
+mod quantizer;
+mod residual;
+mod stream;
+mod window;
 
 use crate::error::EngineError;
 use crate::weights::Weights;
-
-/// The `audio_encoder` section of a model's `config.json`.
-#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
-pub struct CodecConfig {}
+use chain::Chain;
+pub use config::CodecConfig;
+use parameters::Parameters;
+use quantizer::Quantizer;
+pub use stream::DecodeStream;
+use stream::{STREAM_BATCH_FRAMES, WHOLE_BATCH_FRAMES};
 
 /// A loaded codec for one channel; a stereo model runs it once for each channel.
 #[derive(Debug)]
-pub struct Codec {}
+pub struct Codec {
+    rate_hz: u32,
+    samples_per_frame: usize,
+    quantizer: Quantizer,
+    decoder: Chain,
+    encoder: Chain,
+}
 
 impl Codec {
     /// Reads the tensors under `prefix` (`"audio_encoder."`).
@@ -20,65 +46,74 @@ impl Codec {
     /// [`EngineError::ModelFile`] when a tensor is missing or of another shape,
     /// [`EngineError::Unsupported`] for a layout that this codec does not have.
     pub fn load(
-        _config: &CodecConfig,
-        _weights: &Weights,
-        _prefix: &str,
+        config: &CodecConfig,
+        weights: &Weights,
+        prefix: &str,
     ) -> Result<Self, EngineError> {
-        todo!()
+        config.check()?;
+        let parameters = Parameters::new(weights, prefix);
+        let quantizer = parameters.part("quantizer");
+        Ok(Self {
+            rate_hz: config.rate_hz,
+            samples_per_frame: config.samples_per_frame(),
+            quantizer: Quantizer::load(
+                &quantizer,
+                config.codebooks(),
+                config.codebook_size,
+                config.hidden_size,
+            )?,
+            decoder: Chain::decoder(config, &parameters)?,
+            encoder: Chain::encoder(config, &parameters)?,
+        })
     }
 
     /// Sample rate.
     #[must_use]
     pub fn rate_hz(&self) -> u32 {
-        todo!()
+        self.rate_hz
     }
 
     /// Samples that one frame of tokens makes (640 for 32 kHz at 50 frames a second).
     #[must_use]
     pub fn samples_per_frame(&self) -> usize {
-        todo!()
+        self.samples_per_frame
     }
 
     /// Codebooks a frame (4).
     #[must_use]
     pub fn codebooks(&self) -> usize {
-        todo!()
+        self.quantizer.books()
     }
 
-    /// Whole decode: `codes[codebook][frame]` → samples, `frames × samples_per_frame`.
+    /// Whole decode: `codes[codebook][frame]` → samples, `frames × samples_per_frame`. The
+    /// shortest codebook says how many frames there are.
     #[must_use]
-    pub fn decode(&self, _codes: &[Vec<u32>]) -> Vec<f32> {
-        todo!()
+    pub fn decode(&self, codes: &[Vec<u32>]) -> Vec<f32> {
+        let frames = codes.iter().map(Vec::len).min().unwrap_or(0);
+        let mut out = Vec::with_capacity(frames * self.samples_per_frame);
+        let mut stream = DecodeStream::new(self, WHOLE_BATCH_FRAMES);
+        for frame in 0..frames {
+            stream.push_tokens(codes.iter().map(|codebook| codebook[frame]), &mut out);
+        }
+        stream.finish(&mut out);
+        out
     }
 
-    /// Samples → `codes[codebook][frame]`.
+    /// Samples → `codes[codebook][frame]`; a started frame counts as one.
     #[must_use]
-    pub fn encode(&self, _samples: &[f32]) -> Vec<Vec<u32>> {
-        todo!()
+    pub fn encode(&self, samples: &[f32]) -> Vec<Vec<u32>> {
+        let mut latents = Vec::new();
+        let mut stream = self.encoder.stream();
+        for samples in samples.chunks(WHOLE_BATCH_FRAMES * self.samples_per_frame) {
+            stream.push(samples, &mut latents);
+        }
+        stream.finish(&mut latents);
+        self.quantizer.encode(latents)
     }
 
     /// Starts a streamed decode.
     #[must_use]
     pub fn stream(&self) -> DecodeStream<'_> {
-        todo!()
-    }
-}
-
-/// A decode that is handed one frame of tokens at a time.
-#[derive(Debug)]
-pub struct DecodeStream<'c> {
-    _codec: &'c Codec,
-}
-
-impl DecodeStream<'_> {
-    /// Takes one frame (a token for each codebook) and appends to `out` the audio that
-    /// later tokens can't change any more.
-    pub fn push(&mut self, _frame: &[u32], _out: &mut Vec<f32>) {
-        todo!()
-    }
-
-    /// Appends the rest.
-    pub fn finish(self, _out: &mut Vec<f32>) {
-        todo!()
+        DecodeStream::new(self, STREAM_BATCH_FRAMES)
     }
 }

@@ -2,71 +2,323 @@
 //!
 //! Worker thread. Loaded once and shared by all jobs; nothing in it changes.
 
+use std::borrow::Cow;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
 use crate::codec::Codec;
 use crate::error::EngineError;
-use crate::musicgen::Generation;
+use crate::musicgen::decoder::Rows;
+use crate::musicgen::delay::DelayPattern;
+use crate::musicgen::{Config, Decoder, Generation, TextEncoder};
 use crate::request::{ModelSource, Sampling};
+use crate::weights::Weights;
+
+/// The starter's files.
+const STARTER: Embedded = Embedded {
+    config: include_bytes!("../../models/starter/config.json"),
+    generation_config: include_bytes!("../../models/starter/generation_config.json"),
+    tokenizer: include_bytes!("../../models/starter/tokenizer.json"),
+    weights: include_bytes!("../../models/starter/model.safetensors"),
+};
 
 /// A loaded model.
 #[derive(Debug)]
-pub struct Model {}
+pub struct Model {
+    name: String,
+    rights: String,
+    sha256: String,
+    config: Config,
+    text: TextEncoder,
+    decoder: Decoder,
+    codec: Codec,
+}
 
 impl Model {
     /// Loads all parts and checks every shape.
     ///
     /// # Errors
     /// [`EngineError::ModelMissing`], [`EngineError::ModelFile`], [`EngineError::Unsupported`].
-    pub fn load(_source: &ModelSource) -> Result<Self, EngineError> {
-        todo!()
+    pub fn load(source: &ModelSource) -> Result<Self, EngineError> {
+        let files = match source {
+            ModelSource::Starter => Files::Embedded(STARTER),
+            ModelSource::Folder(folder) => Files::Folder(folder.clone()),
+        };
+        let config_json = files.need("config.json")?;
+        let generation_json = files.find("generation_config.json")?;
+        let generation_text = generation_json
+            .as_deref()
+            .map(|bytes| files.text("generation_config.json", bytes))
+            .transpose()?;
+        let config = Config::parse(
+            &files.path("config.json"),
+            files.text("config.json", &config_json)?,
+            generation_text,
+        )?;
+        let weights = files.weights()?;
+        let tokenizer = files.need("tokenizer.json")?;
+        let text = TextEncoder::load(&config, &weights, &files.path("tokenizer.json"), &tokenizer)?;
+        let decoder = Decoder::load(&config.decoder, &weights)?;
+        let codec = Codec::load(&config.codec, &weights, "audio_encoder.")?;
+        let codebooks = config.decoder.num_codebooks / config.decoder.audio_channels;
+        if codec.codebooks() != codebooks {
+            let what = format!(
+                "a decoder of {codebooks} codebooks over a codec of {}",
+                codec.codebooks()
+            );
+            return Err(EngineError::Unsupported { what });
+        }
+        Ok(Self {
+            name: files.name(),
+            rights: files.rights(&config)?,
+            sha256: weights.sha256(),
+            config,
+            text,
+            decoder,
+            codec,
+        })
     }
 
     /// The name for facts and messages: "Barline Starter", or the folder's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        todo!()
+        &self.name
     }
 
     /// What may be done with its clips, in one plain sentence.
     #[must_use]
     pub fn rights(&self) -> &str {
-        todo!()
+        &self.rights
     }
 
     /// SHA-256 of its weights.
     #[must_use]
     pub fn sha256(&self) -> &str {
-        todo!()
+        &self.sha256
+    }
+
+    /// The text encoder.
+    #[must_use]
+    pub fn text(&self) -> &TextEncoder {
+        &self.text
+    }
+
+    /// The language model.
+    #[must_use]
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
     }
 
     /// The codec (mono; run once a channel).
     #[must_use]
     pub fn codec(&self) -> &Codec {
-        todo!()
+        &self.codec
     }
 
     /// Audio channels: 1, or 2 for the stereo layout (codebooks interleaved L0 R0 L1 R1 …).
     #[must_use]
     pub fn channels(&self) -> usize {
-        todo!()
+        self.config.decoder.audio_channels
     }
 
     /// The most codec frames that a clip may have.
     #[must_use]
     pub fn limit_frames(&self) -> usize {
-        todo!()
+        self.config.max_frames
     }
 
     /// Encodes the prompt and gets ready for the first step of a clip of `frames` codec frames.
     ///
     /// # Errors
-    /// [`EngineError::PromptTooLong`], [`EngineError::TooLong`], [`EngineError::Internal`].
+    /// [`EngineError::EmptyPrompt`], [`EngineError::PromptTooLong`], [`EngineError::TooLong`],
+    /// [`EngineError::Internal`].
     pub fn generate(
         &self,
-        _prompt: &str,
-        _frames: usize,
-        _sampling: &Sampling,
-        _seed: u64,
+        prompt: &str,
+        frames: usize,
+        sampling: &Sampling,
+        seed: u64,
     ) -> Result<Generation<'_>, EngineError> {
-        todo!()
+        if frames > self.limit_frames() {
+            let frame_seconds =
+                self.codec.samples_per_frame() as f64 / f64::from(self.codec.rate_hz());
+            return Err(EngineError::TooLong {
+                seconds: frames as f64 * frame_seconds,
+                limit: self.limit_frames() as f64 * frame_seconds,
+            });
+        }
+        let codebooks = self.config.decoder.num_codebooks;
+        let pattern = DelayPattern::new(codebooks, self.channels(), frames);
+        // At a scale of 1 the row without a prompt would cancel out.
+        let rows = if sampling.guidance == 1.0 {
+            Rows::Conditional
+        } else {
+            Rows::Guided
+        };
+        let states = self.text.states(&self.text.tokens(prompt)?)?;
+        let run = self.decoder.begin(&states, rows, pattern.steps())?;
+        Ok(Generation::new(
+            run,
+            pattern,
+            codebooks,
+            self.config.start_token,
+            sampling,
+            seed,
+        ))
+    }
+}
+
+/// The files of a model, on disk or in the binary.
+#[derive(Debug)]
+enum Files {
+    Folder(PathBuf),
+    Embedded(Embedded),
+}
+
+/// A model compiled into the binary.
+#[derive(Debug, Clone, Copy)]
+struct Embedded {
+    config: &'static [u8],
+    generation_config: &'static [u8],
+    tokenizer: &'static [u8],
+    weights: &'static [u8],
+}
+
+impl Files {
+    fn path(&self, file: &str) -> PathBuf {
+        match self {
+            Self::Folder(folder) => folder.join(file),
+            Self::Embedded(_) => Path::new("starter").join(file),
+        }
+    }
+
+    /// A file's bytes, `None` when the folder has no such file.
+    fn find(&self, file: &str) -> Result<Option<Cow<'static, [u8]>>, EngineError> {
+        match self {
+            Self::Folder(_) => {
+                let path = self.path(file);
+                match std::fs::read(&path) {
+                    Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                    Err(error) => Err(EngineError::ModelFile {
+                        path,
+                        why: error.to_string(),
+                    }),
+                }
+            }
+            Self::Embedded(files) => Ok(match file {
+                "config.json" => Some(Cow::Borrowed(files.config)),
+                "generation_config.json" => Some(Cow::Borrowed(files.generation_config)),
+                "tokenizer.json" => Some(Cow::Borrowed(files.tokenizer)),
+                _ => None,
+            }),
+        }
+    }
+
+    fn need(&self, file: &str) -> Result<Cow<'static, [u8]>, EngineError> {
+        self.find(file)?.ok_or_else(|| EngineError::ModelMissing {
+            path: self.path(file),
+        })
+    }
+
+    fn text<'b>(&self, file: &str, bytes: &'b [u8]) -> Result<&'b str, EngineError> {
+        std::str::from_utf8(bytes).map_err(|error| EngineError::ModelFile {
+            path: self.path(file),
+            why: error.to_string(),
+        })
+    }
+
+    fn weights(&self) -> Result<Weights, EngineError> {
+        match self {
+            Self::Folder(folder) => Weights::open(folder),
+            Self::Embedded(files) => {
+                Weights::from_static("starter/model.safetensors", files.weights)
+            }
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Folder(folder) => {
+                let name = folder.file_name().unwrap_or(folder.as_os_str());
+                name.to_string_lossy().into_owned()
+            }
+            Self::Embedded(_) => "Barline Starter".into(),
+        }
+    }
+
+    /// What the model's own files say about rights: the head of its card, else its origin.
+    fn rights(&self, config: &Config) -> Result<String, EngineError> {
+        if let Self::Embedded(_) = self {
+            return Ok("Clips belong to whoever makes them, commercial use included.".into());
+        }
+        let card = self.find("README.md")?;
+        let license = card
+            .as_deref()
+            .and_then(|card| card_license(&String::from_utf8_lossy(card)));
+        Ok(match (license, config.origin.as_deref()) {
+            (Some(license), _) => licensed(&license),
+            (None, Some(origin)) if origin.starts_with("facebook/musicgen") => {
+                licensed("cc-by-nc-4.0")
+            }
+            _ => {
+                "The rights are those of the model's licence, which its files do not state.".into()
+            }
+        })
+    }
+}
+
+fn licensed(license: &str) -> String {
+    let commerce = match license.to_ascii_lowercase() {
+        nc if nc.split('-').any(|word| word == "nc") => ", which excludes commercial use",
+        _ => "",
+    };
+    format!(
+        "The model is under the licence {license}{commerce}; it governs what may be done with clips."
+    )
+}
+
+/// The `license:` line of a model card's head, the part between two lines of `---`.
+fn card_license(card: &str) -> Option<String> {
+    let head = card
+        .trim_start_matches('\u{feff}')
+        .strip_prefix("---")?
+        .split("\n---")
+        .next()?;
+    let line = head
+        .lines()
+        .find_map(|line| line.strip_prefix("license:"))?;
+    let license = line.split('#').next()?.trim().trim_matches(['"', '\'']);
+    (!license.is_empty()).then(|| license.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_licence_is_read_from_the_head_of_the_card() {
+        let card = "---\ntags:\n- x\nlicense: cc-by-nc-4.0\n---\n# Card\nlicense: other\n";
+        assert_eq!(card_license(card).as_deref(), Some("cc-by-nc-4.0"));
+        assert_eq!(
+            card_license("---\r\nlicense: \"mit\" # free\r\n---\r\n").as_deref(),
+            Some("mit")
+        );
+        assert_eq!(card_license("# Card\nlicense: mit\n"), None);
+        assert_eq!(card_license("---\nlicense:\n---"), None);
+        assert!(licensed("cc-by-nc-4.0").contains("excludes commercial use"));
+        assert!(!licensed("ncsa").contains("excludes"));
+    }
+
+    #[test]
+    fn a_folder_without_files_is_missing_its_config() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = Model::load(&ModelSource::Folder(folder.path().into())).unwrap_err();
+        assert_eq!(
+            error,
+            EngineError::ModelMissing {
+                path: folder.path().join("config.json")
+            }
+        );
     }
 }

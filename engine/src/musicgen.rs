@@ -1,28 +1,18 @@
 //! Text → tokens: the language model of MusicGen.
 //!
-//! Worker thread.
+//! Worker thread. Reading order: `config` (what a folder says it holds), `text` (prompt →
+//! states), `decoder` with `kv_cache` (states and tokens → logits), `sampling` (logits →
+//! tokens), `delay` (which token belongs to which frame), `generate` (all of it, step by step).
 
-use crate::error::EngineError;
+pub mod config;
+pub mod decoder;
+pub mod delay;
+pub mod generate;
+pub mod kv_cache;
+pub mod sampling;
+pub mod text;
 
-/// One clip in the making.
-#[derive(Debug)]
-pub struct Generation<'m> {
-    _model: &'m (),
-}
-
-impl Generation<'_> {
-    /// Steps in all: the frames and the delay of the last codebook.
-    #[must_use]
-    pub fn steps(&self) -> u32 {
-        todo!()
-    }
-
-    /// Runs one step. Gives the frame of tokens (one for each codebook, un-delayed) that
-    /// this step completed, `None` while the delay pattern fills.
-    ///
-    /// # Errors
-    /// [`EngineError::Internal`]. Must not be called more than [`Generation::steps`] times.
-    pub fn step(&mut self) -> Result<Option<Vec<u32>>, EngineError> {
-        todo!()
-    }
-}
+pub use config::Config;
+pub use decoder::Decoder;
+pub use generate::Generation;
+pub use text::TextEncoder;

@@ -168,6 +168,18 @@ impl Weights {
             .collect()
     }
 
+    /// The error for a tensor with values that no model can have.
+    #[must_use]
+    pub fn fault(&self, name: &str, why: &str) -> EngineError {
+        match self.find(name) {
+            Ok((part, _)) => EngineError::ModelFile {
+                path: part.path.clone(),
+                why: format!("tensor {name} {why}"),
+            },
+            Err(missing) => missing,
+        }
+    }
+
     fn find(&self, name: &str) -> Result<(&Part, &safetensors::tensor::TensorInfo), EngineError> {
         let missing = |part: &Part| EngineError::ModelFile {
             path: part.path.clone(),

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::alone::alone;
 use super::host::Bundle;
 use super::song::Song;
-use super::{RATE_HZ, play_faded, with_clip};
+use super::{HOUSE, RATE_HZ, play_faded, with_clip};
 
 #[test]
 fn a_state_brings_the_clip_back_without_the_model() -> Result<()> {
