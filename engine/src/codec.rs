@@ -8,16 +8,20 @@
 //! chunks of a [`DecodeStream`] put together are [`Codec::decode`] to the bit.
 
 mod activation;
+mod aligned;
 mod chain;
 mod config;
 mod conv;
 mod conv_transpose;
+mod layer;
 mod lstm;
 mod matrix;
 mod parameters;
+mod product;
 mod quantizer;
 mod residual;
 mod stream;
+mod tasks;
 mod window;
 
 use crate::error::EngineError;

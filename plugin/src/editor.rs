@@ -7,6 +7,7 @@
 
 mod controls;
 mod footer;
+mod header;
 mod prompt;
 mod status;
 mod theme;
@@ -14,7 +15,7 @@ mod waveform;
 
 use std::sync::Arc;
 
-use egui::{Align, Key, Layout, Rect, RichText, Ui, UiBuilder, vec2};
+use egui::{Align, Key, Layout, Ui, UiBuilder, vec2};
 use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::dpi::LogicalSize;
 use nice_plug::editor::{ResizeHint, SizeConstraints};
@@ -133,7 +134,7 @@ impl NiceEguiApp for Panel {
             .layout(Layout::top_down(Align::Min));
         ui.scope_builder(inside, |ui| {
             ui.spacing_mut().item_spacing.y = theme::NEAR;
-            header(ui, live.host_playing());
+            header::show(ui, &mut project, &self.params, &setter, live);
             ui.add_space(theme::GAP - theme::NEAR);
             actions.extend(prompt::show(
                 ui,
@@ -141,7 +142,7 @@ impl NiceEguiApp for Panel {
                 &self.params,
                 &setter,
                 &snapshot,
-                host_tempo_bpm,
+                host_tempo_bpm.unwrap_or(before.tempo_bpm),
             ));
             ui.add_space(theme::GAP - theme::NEAR);
             let footer = theme::ROW + theme::GAP;
@@ -178,40 +179,5 @@ impl NiceEguiApp for Panel {
         } else {
             KeyCapture::IgnoreAll
         });
-    }
-}
-
-/// The name, and what the host does.
-fn header(ui: &mut Ui, host_playing: bool) {
-    ui.horizontal(|ui| {
-        mark(ui);
-        ui.label(RichText::new("Barline").size(20.0).color(theme::TEXT));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let text = if host_playing {
-                "Host plays"
-            } else {
-                "Host stands still"
-            };
-            ui.label(RichText::new(text).font(theme::small()).color(theme::QUIET));
-        });
-    });
-}
-
-/// The mark: a bar line with the repeat's two dots.
-fn mark(ui: &mut Ui) {
-    let (_, rect) = ui.allocate_space(vec2(22.0, 24.0));
-    let painter = ui.painter();
-    let bar = |left: f32, width: f32| {
-        let place = Rect::from_min_size(
-            egui::pos2(rect.left() + left, rect.top() + 2.0),
-            vec2(width, rect.height() - 4.0),
-        );
-        painter.rect_filled(place, egui::CornerRadius::same(1), theme::ACCENT);
-    };
-    bar(0.0, 5.0);
-    bar(8.0, 2.0);
-    for y in [-4.0, 4.0] {
-        let place = egui::pos2(rect.left() + 16.0, rect.center().y + y);
-        painter.circle_filled(place, 2.2, theme::ACCENT);
     }
 }

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use barline_engine::Sampling;
 use nice_plug::formatters;
 use nice_plug::prelude::*;
 use nice_plug::util;
@@ -58,7 +57,6 @@ impl Default for BarlineParams {
     fn default() -> Self {
         let generate_presses = Arc::new(AtomicU32::new(0));
         let presses = generate_presses.clone();
-        let sampling = Sampling::default();
         Self {
             project: ProjectStore::default(),
             gain: FloatParam::new(
@@ -86,28 +84,24 @@ impl Default for BarlineParams {
             .with_unit(" bars"),
             temperature: FloatParam::new(
                 "Temperature",
-                sampling.temperature,
+                1.0,
                 FloatRange::Linear { min: 0.1, max: 2.0 },
             )
             .with_step_size(0.01),
             guidance: FloatParam::new(
                 "Guidance",
-                sampling.guidance,
+                3.0,
                 FloatRange::Linear {
                     min: 1.0,
                     max: 10.0,
                 },
             )
             .with_step_size(0.1),
-            top_k: IntParam::new(
-                "Top-k",
-                sampling.top_k as i32,
-                IntRange::Linear { min: 0, max: 2048 },
-            )
-            .with_unit(" tokens"),
+            top_k: IntParam::new("Top-k", 250, IntRange::Linear { min: 0, max: 2048 })
+                .with_unit(" tokens"),
             top_p: FloatParam::new(
                 "Top-p",
-                sampling.top_p,
+                1.0,
                 FloatRange::Linear {
                     min: 0.05,
                     max: 1.0,
@@ -117,28 +111,14 @@ impl Default for BarlineParams {
             .with_unit(" %")
             .with_value_to_string(formatters::v2s_f32_percentage(0))
             .with_string_to_value(formatters::s2v_f32_percentage()),
-            // May run on the audio thread: an atomic and nothing else. Loading a state can't
-            // press the button, `state::filter` takes it out.
+            // May run on the audio thread: an atomic and nothing else. Loading a state that was
+            // saved with the button down is no press: the session sees to that.
             generate: BoolParam::new("Generate", false).with_callback(Arc::new(move |on| {
                 if on {
                     presses.fetch_add(1, Ordering::Release);
                 }
             })),
             generate_presses,
-        }
-    }
-}
-
-impl BarlineParams {
-    /// The sampling settings for the next clip.
-    #[must_use]
-    pub fn sampling(&self) -> Sampling {
-        Sampling {
-            temperature: self.temperature.value(),
-            top_k: self.top_k.value().unsigned_abs(),
-            top_p: self.top_p.value(),
-            guidance: self.guidance.value(),
-            greedy: false,
         }
     }
 }
@@ -174,10 +154,5 @@ mod tests {
             .into_keys()
             .collect();
         assert_eq!(fields, ["project"]);
-    }
-
-    #[test]
-    fn defaults_are_the_models_own() {
-        assert_eq!(BarlineParams::default().sampling(), Sampling::default());
     }
 }

@@ -160,9 +160,8 @@ impl Saved {
 /// Checks a state before nice-plug loads it.
 ///
 /// A refused field takes the parameters with it, so that the instance keeps its defaults as a
-/// whole. `generate` never comes back pressed: it is a button.
+/// whole.
 pub fn filter(state: &mut PluginState) {
-    state.params.remove("generate");
     let Some(field) = state.fields.get_mut(FIELD) else {
         return;
     };
@@ -259,13 +258,14 @@ impl PersistentField<'_, Value> for ProjectStore {
         };
         let loaded = match loaded {
             Ok(saved) => {
+                let clip = saved.clip.map(Arc::new);
                 let mut inner = self.lock();
                 inner.project = saved.project;
-                inner.clip = saved.clip.clone();
+                inner.clip.clone_from(&clip);
                 inner.generate = saved.generate;
                 inner.revision += 1;
                 Loaded {
-                    clip: saved.clip,
+                    clip,
                     generate: saved.generate,
                     refused: None,
                 }
@@ -318,10 +318,7 @@ mod tests {
             .on_load(move |loaded| ear.lock().unwrap().push(loaded));
         let mut state = PluginState {
             version: "0.1.0".into(),
-            params: BTreeMap::from([
-                ("bars".to_owned(), ParamValue::I32(2)),
-                ("generate".to_owned(), ParamValue::Bool(true)),
-            ]),
+            params: BTreeMap::from([("bars".to_owned(), ParamValue::I32(2))]),
             fields: BTreeMap::from([(FIELD.to_owned(), field.to_owned())]),
         };
         filter(&mut state);
@@ -385,7 +382,6 @@ mod tests {
                 refused: None
             }]
         );
-        // The button does not come back pressed, the other parameters stay.
         assert_eq!(state.params.into_keys().collect::<Vec<_>>(), ["bars"]);
     }
 

@@ -7,20 +7,12 @@
 use super::config::CodecConfig;
 use super::conv::{Conv, ConvShape};
 use super::conv_transpose::ConvTranspose;
-use super::lstm::{Lstm, LstmState};
+use super::layer::{Layer, LayerStream};
+use super::lstm::Lstm;
 use super::matrix::Before;
 use super::parameters::Parameters;
 use super::residual::{Residual, ResidualShape};
-use super::window::{Span, Window};
 use crate::error::EngineError;
-
-#[derive(Debug)]
-enum Layer {
-    Conv(Conv),
-    ConvTranspose(ConvTranspose),
-    Residual(Residual),
-    Lstm(Lstm),
-}
 
 /// All layers of one direction.
 #[derive(Debug)]
@@ -98,13 +90,8 @@ impl Chain {
     }
 
     pub(super) fn stream(&self) -> ChainStream<'_> {
-        let stages = self.layers.iter().map(|layer| match layer.span() {
-            Ok(span) => Stage::Window(Window::new(span)),
-            Err(lstm) => Stage::Lstm(lstm.state()),
-        });
         ChainStream {
-            layers: &self.layers,
-            stages: stages.collect(),
+            layers: self.layers.iter().map(Layer::stream).collect(),
         }
     }
 }
@@ -153,7 +140,7 @@ impl<'a> Builder<'a> {
             dilation: 1,
         };
         let conv = Conv::load(&self.next(), shape, before)?;
-        self.layers.push(Layer::Conv(conv));
+        self.layers.push(Layer::Windowed(Box::new(conv)));
         Ok(())
     }
 
@@ -164,7 +151,7 @@ impl<'a> Builder<'a> {
         ratio: usize,
     ) -> Result<(), EngineError> {
         let layer = ConvTranspose::load(&self.next(), inputs, outputs, ratio)?;
-        self.layers.push(Layer::ConvTranspose(layer));
+        self.layers.push(Layer::Windowed(Box::new(layer)));
         Ok(())
     }
 
@@ -178,7 +165,7 @@ impl<'a> Builder<'a> {
                 conv_shortcut: self.config.use_conv_shortcut,
             };
             let layer = Residual::load(&self.next(), shape)?;
-            self.layers.push(Layer::Residual(layer));
+            self.layers.push(Layer::Windowed(Box::new(layer)));
         }
         Ok(())
     }
@@ -190,117 +177,184 @@ impl<'a> Builder<'a> {
     }
 }
 
-impl Layer {
-    /// How it looks at its rows; the LSTM looks at each once.
-    fn span(&self) -> Result<Span, &Lstm> {
-        match self {
-            Self::Conv(layer) => Ok(layer.span()),
-            Self::ConvTranspose(layer) => Ok(layer.span()),
-            Self::Residual(layer) => Ok(layer.span()),
-            Self::Lstm(layer) => Err(layer),
-        }
-    }
-
-    /// Channels of the rows that it makes, and how many it makes of a window.
-    fn makes(&self) -> (usize, usize) {
-        match self {
-            Self::Conv(layer) => (layer.outputs(), 1),
-            Self::ConvTranspose(layer) => (layer.outputs(), layer.ratio()),
-            Self::Residual(layer) => (layer.outputs(), 1),
-            Self::Lstm(layer) => (layer.outputs(), 1),
-        }
-    }
-
-    /// Rows too many at the start and at the end.
-    fn trim(&self) -> (usize, usize) {
-        match self {
-            Self::ConvTranspose(layer) => (layer.trim_start(), layer.trim_end()),
-            _ => (0, 0),
-        }
-    }
-
-    /// Appends to `out` what can be made of the rows that wait.
-    fn advance(&self, stage: &mut Stage, out: &mut Vec<f32>) {
-        let window = match (self, stage) {
-            (Self::Lstm(lstm), Stage::Lstm(state)) => return lstm.advance(state, out),
-            (_, Stage::Lstm(_)) => unreachable!("only an LSTM has an LSTM's state"),
-            (_, Stage::Window(window)) => window,
-        };
-        let first = window.at_start();
-        let (rows, windows) = window.ready();
-        if windows == 0 {
-            return;
-        }
-        let (channels, rows_a_window) = self.makes();
-        let at = out.len();
-        out.resize(at + windows * rows_a_window * channels, 0.0);
-        let made = &mut out[at..];
-        match self {
-            Self::Conv(layer) => layer.compute(rows, windows, made),
-            Self::ConvTranspose(layer) => layer.compute(rows, windows, made),
-            Self::Residual(layer) => layer.compute(rows, windows, made),
-            Self::Lstm(_) => unreachable!("an LSTM has no windows"),
-        }
-        window.take(windows);
-        if first {
-            out.drain(at..at + self.trim().0 * channels);
-        }
-    }
-
-    /// The same, knowing that no more rows will come.
-    fn finish(&self, stage: &mut Stage, out: &mut Vec<f32>) {
-        let mut rows = false;
-        if let Stage::Window(window) = stage {
-            window.finish();
-            rows = window.ready().1 > 0;
-        }
-        self.advance(stage, out);
-        if rows {
-            out.truncate(out.len() - self.trim().1 * self.makes().0);
-        }
-    }
-}
-
-/// What waits for a layer.
-#[derive(Debug)]
-enum Stage {
-    Window(Window),
-    Lstm(LstmState),
-}
-
-impl Stage {
-    fn input(&mut self) -> &mut Vec<f32> {
-        match self {
-            Self::Window(window) => window.input(),
-            Self::Lstm(state) => state.input(),
-        }
-    }
-}
-
 /// Rows on their way through the layers.
 #[derive(Debug)]
 pub(super) struct ChainStream<'c> {
-    layers: &'c [Layer],
-    stages: Vec<Stage>,
+    layers: Vec<LayerStream<'c>>,
 }
 
-impl ChainStream<'_> {
+impl<'c> ChainStream<'c> {
     /// Takes rows and appends to `out` those that no later row can change.
     pub(super) fn push(&mut self, rows: &[f32], out: &mut Vec<f32>) {
-        self.stages[0].input().extend_from_slice(rows);
-        self.run(out, Layer::advance);
+        self.layers[0].input().extend_from_slice(rows);
+        self.run(out, LayerStream::advance);
     }
 
     /// Appends the rest.
     pub(super) fn finish(mut self, out: &mut Vec<f32>) {
-        self.run(out, Layer::finish);
+        self.run(out, LayerStream::finish);
     }
 
-    fn run(&mut self, out: &mut Vec<f32>, each: fn(&Layer, &mut Stage, &mut Vec<f32>)) {
-        for (index, layer) in self.layers.iter().enumerate() {
-            let (done, waiting) = self.stages.split_at_mut(index + 1);
-            let next = waiting.first_mut().map_or(&mut *out, Stage::input);
-            each(layer, &mut done[index], next);
+    fn run(&mut self, out: &mut Vec<f32>, each: fn(&mut LayerStream<'c>, &mut Vec<f32>)) {
+        let mut layers = &mut self.layers[..];
+        while let [layer, rest @ ..] = layers {
+            each(
+                layer,
+                rest.first_mut().map_or(&mut *out, LayerStream::input),
+            );
+            layers = rest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::matrix::tests::noise;
+    use super::super::parameters::tests::file;
+    use super::*;
+
+    /// What comes out when rows go in in pieces of these numbers, in turn.
+    fn stream(chain: &Chain, channels: usize, rows: &[f32], pieces: &[usize]) -> Vec<f32> {
+        let (mut stream, mut out, mut rest) = (chain.stream(), Vec::new(), rows);
+        for piece in pieces.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (now, later) = rest.split_at(rest.len().min(piece * channels));
+            stream.push(now, &mut out);
+            rest = later;
+        }
+        stream.finish(&mut out);
+        out
+    }
+
+    /// Tensors for all layers of a small codec.
+    fn codec(config: &CodecConfig) -> crate::weights::Weights {
+        let mut tensors: Vec<(String, Vec<usize>)> = Vec::new();
+        let mut conv = |name: String, first: usize, second: usize, kernel: usize, bias: usize| {
+            tensors.push((format!("{name}.conv.weight"), vec![first, second, kernel]));
+            tensors.push((format!("{name}.conv.bias"), vec![bias]));
+        };
+        let (filters, inner) = (config.num_filters, config.inner_channels());
+        conv("encoder.layers.0".into(), filters, 1, 7, filters);
+        conv(
+            "decoder.layers.0".into(),
+            inner,
+            config.hidden_size,
+            7,
+            inner,
+        );
+        let ratios = &config.upsampling_ratios;
+        for (step, &ratio) in ratios.iter().rev().enumerate() {
+            let (channels, layer) = (filters << step, 1 + 3 * step);
+            let block = format!("encoder.layers.{layer}.block");
+            conv(
+                format!("{block}.1"),
+                channels / 2,
+                channels,
+                3,
+                channels / 2,
+            );
+            conv(format!("{block}.3"), channels, channels / 2, 1, channels);
+            let down = format!("encoder.layers.{}", layer + 2);
+            conv(down, 2 * channels, channels, 2 * ratio, 2 * channels);
+        }
+        for (step, &ratio) in ratios.iter().enumerate() {
+            let (channels, layer) = (inner >> step, 3 + 3 * step);
+            let up = format!("decoder.layers.{layer}");
+            conv(up, channels, channels / 2, 2 * ratio, channels / 2);
+            let block = format!("decoder.layers.{}.block", layer + 1);
+            conv(
+                format!("{block}.1"),
+                channels / 4,
+                channels / 2,
+                3,
+                channels / 4,
+            );
+            conv(
+                format!("{block}.3"),
+                channels / 2,
+                channels / 4,
+                1,
+                channels / 2,
+            );
+        }
+        let last = 3 * ratios.len() + 3;
+        let width = config.hidden_size;
+        conv(format!("encoder.layers.{last}"), width, inner, 7, width);
+        conv(format!("decoder.layers.{last}"), 1, filters, 7, 1);
+        for lstm in [
+            "decoder.layers.1".into(),
+            format!("encoder.layers.{}", last - 2),
+        ] {
+            for way in ["ih", "hh"] {
+                tensors.push((
+                    format!("{lstm}.lstm.weight_{way}_l0"),
+                    vec![4 * inner, inner],
+                ));
+                tensors.push((format!("{lstm}.lstm.bias_{way}_l0"), vec![4 * inner]));
+            }
+        }
+        let values: Vec<Vec<f32>> = tensors
+            .iter()
+            .enumerate()
+            .map(|(seed, (_, shape))| {
+                let scale = 1.5 / (shape[1..].iter().product::<usize>() as f32).sqrt();
+                let noise = noise(seed as u64 + 1, shape.iter().product());
+                noise.into_iter().map(|x| x * scale).collect()
+            })
+            .collect();
+        let views: Vec<(&str, &[usize], &[f32])> = tensors
+            .iter()
+            .zip(&values)
+            .map(|((name, shape), values)| (&name[..], &shape[..], &values[..]))
+            .collect();
+        file(&views)
+    }
+
+    #[test]
+    fn the_pieces_that_rows_come_in_change_nothing() {
+        let config = CodecConfig {
+            hidden_size: 5,
+            num_filters: 4,
+            upsampling_ratios: vec![5, 3, 2],
+            num_lstm_layers: 1,
+            use_causal_conv: false,
+            use_conv_shortcut: false,
+            ..CodecConfig::default()
+        };
+        let weights = codec(&config);
+        let parameters = Parameters::new(&weights, "");
+        let decoder = Chain::decoder(&config, &parameters).unwrap();
+        let encoder = Chain::encoder(&config, &parameters).unwrap();
+        for length in [1, 2, 3, 4, 5, 9, 40] {
+            let latents = noise(77, length * config.hidden_size);
+            let audio = stream(&decoder, config.hidden_size, &latents, &[length]);
+            assert_eq!(audio.len(), length * config.samples_per_frame());
+            assert!(
+                audio.iter().any(|x| x.abs() > 1e-3),
+                "silence tests nothing"
+            );
+            let audio = &audio[..audio.len() - length % 4];
+            let back = stream(&encoder, 1, audio, &[audio.len()]);
+            assert_eq!(back.len(), length * config.hidden_size);
+            for seed in 0..20 {
+                let sizes = noise(1000 + seed, 8);
+                let pieces = |most: f32| -> Vec<usize> {
+                    sizes
+                        .iter()
+                        .map(|x| 1 + (x.abs() * most) as usize)
+                        .collect()
+                };
+                let decoded = stream(&decoder, config.hidden_size, &latents, &pieces(7.0));
+                assert_eq!(
+                    decoded[..audio.len()],
+                    *audio,
+                    "{length} frames, seed {seed}"
+                );
+                let encoded = stream(&encoder, 1, audio, &pieces(50.0));
+                assert_eq!(encoded, back, "{length} frames, seed {seed}");
+            }
         }
     }
 }

@@ -4,8 +4,10 @@
 //! of memory (or one run for each tap, when dilated), so that a convolution is one product
 //! of overlapping windows with a matrix and nothing is copied.
 
-use super::matrix::{Before, Matrix, Taps};
+use super::layer::Windowed;
+use super::matrix::{Before, Matrix};
 use super::parameters::Parameters;
+use super::product::Taps;
 use super::window::Span;
 use crate::error::EngineError;
 
@@ -40,8 +42,10 @@ impl Conv {
             matrix: matrix(parameters, shape)?,
         })
     }
+}
 
-    pub(super) fn span(&self) -> Span {
+impl Windowed for Conv {
+    fn span(&self) -> Span {
         let ConvShape {
             inputs,
             kernel,
@@ -52,12 +56,11 @@ impl Conv {
         Span::reflect(inputs, (kernel - 1) * dilation + 1, stride)
     }
 
-    pub(super) fn outputs(&self) -> usize {
+    fn outputs(&self) -> usize {
         self.shape.outputs
     }
 
-    /// One row for each window of `rows`.
-    pub(super) fn compute(&self, rows: &[f32], windows: usize, out: &mut [f32]) {
+    fn compute(&self, rows: &[f32], windows: usize, out: &mut [f32]) {
         let step = self.shape.stride * self.shape.inputs;
         self.matrix.apply(rows, step, windows, self.before, out);
     }

@@ -4,8 +4,10 @@
 //! two input rows to look at: it is a plain convolution with a kernel of 2 that makes all
 //! rows of a group at once, and the rows of a group lie in memory as they will be used.
 
-use super::matrix::{Before, Matrix, Taps};
+use super::layer::Windowed;
+use super::matrix::{Before, Matrix};
 use super::parameters::Parameters;
+use super::product::Taps;
 use super::window::{Pad, Span};
 use crate::error::EngineError;
 
@@ -47,9 +49,11 @@ impl ConvTranspose {
             matrix,
         })
     }
+}
 
+impl Windowed for ConvTranspose {
     /// The first and the last group have one input row each: zeros stand for the other.
-    pub(super) fn span(&self) -> Span {
+    fn span(&self) -> Span {
         Span {
             channels: self.inputs,
             reach: 2,
@@ -60,28 +64,20 @@ impl ConvTranspose {
         }
     }
 
-    pub(super) fn outputs(&self) -> usize {
+    fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// Rows for each window.
-    pub(super) fn ratio(&self) -> usize {
+    fn rows_per_window(&self) -> usize {
         self.ratio
     }
 
-    /// Rows too many at the start of the first group; the larger half of the surplus of
-    /// kernel over stride.
-    pub(super) fn trim_start(&self) -> usize {
-        self.ratio - self.trim_end()
+    /// The surplus of kernel over stride, the larger half of it at the start.
+    fn trim(&self) -> (usize, usize) {
+        (self.ratio - self.ratio / 2, self.ratio / 2)
     }
 
-    /// Rows too many at the end of the last group.
-    pub(super) fn trim_end(&self) -> usize {
-        self.ratio / 2
-    }
-
-    /// `ratio` rows for each window of two rows.
-    pub(super) fn compute(&self, rows: &[f32], windows: usize, out: &mut [f32]) {
+    fn compute(&self, rows: &[f32], windows: usize, out: &mut [f32]) {
         self.matrix
             .apply(rows, self.inputs, windows, Before::Elu, out);
     }

@@ -10,8 +10,11 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::activation::{sigmoid, tanh};
-use super::matrix::{Aligned, Before, Matrix, Taps, lanes, threads_for};
+use super::aligned::Aligned;
+use super::matrix::{Before, Matrix};
 use super::parameters::Parameters;
+use super::product::{Taps, lanes};
+use super::tasks::threads_for;
 use crate::error::EngineError;
 
 const GATES: usize = 4;
@@ -76,10 +79,6 @@ impl Lstm {
             lanes,
             layers: (0..layers).map(load).collect::<Result<_, _>>()?,
         })
-    }
-
-    pub(super) fn outputs(&self) -> usize {
-        self.units
     }
 
     /// The state before the first row.

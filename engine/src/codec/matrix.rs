@@ -9,94 +9,13 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::activation::elu;
-
-/// Floats that the working set of a task may have, so that it stays in the cache of a core.
-const CHUNK_FLOATS: usize = 32 * 1024;
-/// Products below which a task is not worth handing to another thread (about 20 µs).
-const SMALL_PRODUCTS: usize = 1 << 19;
-/// Vectors in the columns of a panel; the last panel may have fewer. Weights come from the
-/// second cache, so few columns and many rows in a tile are better than a square tile.
-const PANEL_VECTORS: usize = 2;
-/// Rows of tasks are multiples of this, which every height of a tile divides.
-const ROWS_MULTIPLE: usize = 12;
-
-/// Where the inputs of one product lie: `taps` runs of `len` floats, `step` floats apart.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Taps {
-    pub(super) count: usize,
-    pub(super) len: usize,
-    pub(super) step: usize,
-}
-
-impl Taps {
-    /// All inputs in one run.
-    pub(super) fn run(len: usize) -> Self {
-        Self {
-            count: 1,
-            len,
-            step: len,
-        }
-    }
-
-    /// `kernel` rows of `channels`, `dilation` rows apart.
-    pub(super) fn dilated(kernel: usize, channels: usize, dilation: usize) -> Self {
-        if dilation == 1 {
-            return Self::run(kernel * channels);
-        }
-        Self {
-            count: kernel,
-            len: channels,
-            step: dilation * channels,
-        }
-    }
-
-    fn inputs(self) -> usize {
-        self.count * self.len
-    }
-
-    /// Floats from the first input to behind the last.
-    fn reach(self) -> usize {
-        (self.count - 1) * self.step + self.len
-    }
-}
-
-/// Floats that begin at an address which no vector load straddles a cache line for.
-pub(super) struct Aligned {
-    floats: Vec<f32>,
-    start: usize,
-    len: usize,
-}
-
-impl Aligned {
-    const LINE_FLOATS: usize = 16;
-
-    pub(super) fn zeros(len: usize) -> Self {
-        let floats = vec![0.0; len + Self::LINE_FLOATS - 1];
-        let start = floats.as_ptr().align_offset(64).min(Self::LINE_FLOATS - 1);
-        Self { floats, start, len }
-    }
-
-    pub(super) fn as_mut(&mut self) -> &mut [f32] {
-        &mut self.floats[self.start..][..self.len]
-    }
-}
-
-impl std::ops::Deref for Aligned {
-    type Target = [f32];
-    fn deref(&self) -> &[f32] {
-        &self.floats[self.start..][..self.len]
-    }
-}
-
-impl std::fmt::Debug for Aligned {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} floats", self.len())
-    }
-}
+use super::aligned::Aligned;
+use super::product::{PANEL_VECTORS, Product, Taps, Write, lanes};
+use super::tasks::{chunk_rows, for_chunks, threads_for};
 
 /// Packed weights and bias.
 #[derive(Debug)]
@@ -110,13 +29,6 @@ pub(super) struct Matrix {
     weights: Aligned,
     /// One for each column, zeros in the columns that only fill the last vector.
     bias: Aligned,
-}
-
-/// What a product does with the floats that it writes to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Write {
-    Replace,
-    Add,
 }
 
 /// What is done with the inputs first.
@@ -297,185 +209,22 @@ impl Matrix {
         write: Write,
         out: &mut [f32],
     ) {
-        let first = panels.start * PANEL_VECTORS * self.lanes;
-        let behind = (panels.end * PANEL_VECTORS * self.lanes).min(self.outputs);
-        let product = Product {
-            matrix: self,
-            panels,
+        let width = PANEL_VECTORS * self.lanes;
+        let (first, behind) = (
+            panels.start * width,
+            self.bias.len().min(panels.end * width),
+        );
+        self.arch.dispatch(Product {
+            taps: self.taps,
+            weights: &self.weights[first * self.taps.inputs()..behind * self.taps.inputs()],
+            bias: &self.bias[first..behind],
             input,
             step,
             windows,
+            columns: behind.min(self.outputs) - first,
             write,
-            width: behind - first,
             out,
-        };
-        self.arch.dispatch(product);
-    }
-}
-
-/// Threads of the current pool that are worth using for so many products.
-pub(super) fn threads_for(products: usize) -> usize {
-    if products < SMALL_PRODUCTS {
-        1
-    } else {
-        rayon::current_num_threads()
-    }
-}
-
-/// How many rows a task has: as many tasks as fit the cache, and as many for each thread.
-pub(super) fn chunk_rows(rows: usize, floats_a_row: usize, threads: usize) -> usize {
-    let limit = (CHUNK_FLOATS / floats_a_row).max(1);
-    let tasks = rows.div_ceil(limit).next_multiple_of(threads);
-    let share = rows.div_ceil(tasks);
-    if share < ROWS_MULTIPLE {
-        share
-    } else {
-        share.next_multiple_of(ROWS_MULTIPLE)
-    }
-}
-
-/// Runs `task(index, chunk)` on chunks of `out`, on several threads if there are several.
-pub(super) fn for_chunks(
-    threads: usize,
-    out: &mut [f32],
-    chunk: usize,
-    task: impl Fn(usize, &mut [f32]) + Sync,
-) {
-    if threads > 1 {
-        let chunks = out.par_chunks_mut(chunk).with_max_len(1).enumerate();
-        chunks.for_each(|(index, out)| task(index, out));
-    } else {
-        out.chunks_mut(chunk)
-            .enumerate()
-            .for_each(|(index, out)| task(index, out));
-    }
-}
-
-/// Floats of a vector register.
-pub(super) fn lanes(arch: Arch) -> usize {
-    struct Lanes;
-    impl WithSimd for Lanes {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-    arch.dispatch(Lanes)
-}
-
-/// Some panels times all windows, for one thread.
-struct Product<'a> {
-    matrix: &'a Matrix,
-    panels: Range<usize>,
-    input: &'a [f32],
-    step: usize,
-    windows: usize,
-    write: Write,
-    width: usize,
-    out: &'a mut [f32],
-}
-
-impl WithSimd for Product<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, simd: S) {
-        let lanes = self.matrix.lanes;
-        let first = self.panels.start;
-        for panel in self.panels.clone() {
-            let column = (panel - first) * PANEL_VECTORS * lanes;
-            let columns = (self.width - column).min(PANEL_VECTORS * lanes);
-            if columns > lanes {
-                self.panel::<S, PANEL_VECTORS>(simd, panel, column);
-            } else {
-                self.panel::<S, 1>(simd, panel, column);
-            }
-        }
-    }
-}
-
-impl Product<'_> {
-    /// One panel of `V` vectors. The height of a tile is such that its accumulators fill the
-    /// registers: 24 of 32, or 12 of 16.
-    #[inline(always)]
-    fn panel<S: Simd, const V: usize>(&mut self, simd: S, panel: usize, column: usize) {
-        let matrix = self.matrix;
-        let at = panel * PANEL_VECTORS * matrix.lanes;
-        let bias = S::as_simd_f32s(&matrix.bias[at..][..V * matrix.lanes]).0;
-        let at = at * matrix.taps.inputs();
-        let weights =
-            S::as_simd_f32s(&matrix.weights[at..][..V * matrix.lanes * matrix.taps.inputs()]).0;
-        let (weights, bias) = (weights.as_chunks::<V>().0, bias.as_chunks::<V>().0[0]);
-        let mut row = 0;
-        if V == 1 || S::REGISTER_COUNT >= 32 {
-            row = self.tiles::<S, 12, V>(simd, weights, bias, row, column);
-        } else {
-            row = self.tiles::<S, 6, V>(simd, weights, bias, row, column);
-        }
-        row = self.tiles::<S, 4, V>(simd, weights, bias, row, column);
-        row = self.tiles::<S, 2, V>(simd, weights, bias, row, column);
-        self.tiles::<S, 1, V>(simd, weights, bias, row, column);
-    }
-
-    /// As many tiles of `H` windows as there are from `row` on; says where they end.
-    #[inline(always)]
-    fn tiles<S: Simd, const H: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        weights: &[[S::f32s; V]],
-        bias: [S::f32s; V],
-        mut row: usize,
-        column: usize,
-    ) -> usize {
-        while row + H <= self.windows {
-            self.tile::<S, H, V>(simd, weights, bias, row, column);
-            row += H;
-        }
-        row
-    }
-
-    /// `H` windows times `V` vectors of columns, all sums in registers.
-    #[inline(always)]
-    fn tile<S: Simd, const H: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        weights: &[[S::f32s; V]],
-        bias: [S::f32s; V],
-        row: usize,
-        column: usize,
-    ) {
-        let Taps {
-            count,
-            len,
-            step: tap_step,
-        } = self.matrix.taps;
-        let mut sums = [bias; H];
-        for tap in 0..count {
-            let inputs: [&[f32]; H] = std::array::from_fn(|h| {
-                &self.input[(row + h) * self.step + tap * tap_step..][..len]
-            });
-            let weights = &weights[tap * len..][..len];
-            for (input, weight) in weights.iter().enumerate() {
-                for h in 0..H {
-                    let x = simd.splat_f32s(inputs[h][input]);
-                    for v in 0..V {
-                        sums[h][v] = simd.mul_add_e_f32s(weight[v], x, sums[h][v]);
-                    }
-                }
-            }
-        }
-        let columns = (self.width - column).min(V * S::F32_LANES);
-        for (h, sums) in sums.iter().enumerate() {
-            let out = &mut self.out[(row + h) * self.width + column..][..columns];
-            for (out, &sum) in out.chunks_mut(S::F32_LANES).zip(sums) {
-                let sum = match self.write {
-                    Write::Replace => sum,
-                    Write::Add => simd.add_f32s(sum, simd.partial_load_f32s(out)),
-                };
-                simd.partial_store_f32s(out, sum);
-            }
-        }
+        });
     }
 }
 

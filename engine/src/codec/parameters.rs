@@ -78,3 +78,61 @@ impl<'w> Parameters<'w> {
         self.tensor("weight", &shape)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use safetensors::tensor::{Dtype, TensorView};
+
+    use super::*;
+
+    /// A file with these tensors.
+    pub(in crate::codec) fn file(tensors: &[(&str, &[usize], &[f32])]) -> Weights {
+        let bytes: Vec<Vec<u8>> = tensors
+            .iter()
+            .map(|(_, _, values)| values.iter().flat_map(|x| x.to_le_bytes()).collect())
+            .collect();
+        let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes).unwrap();
+            (name.to_string(), view)
+        });
+        let file = safetensors::serialize(views, None).unwrap();
+        Weights::from_static("test.safetensors", file.leak()).unwrap()
+    }
+
+    #[test]
+    fn weight_norm_is_folded_in_all_spellings() {
+        let direction = [3.0, 4.0, 0.0, 0.0, -0.6, 0.8];
+        let norms = [10.0, 7.0, 2.0];
+        let folded = [6.0, 8.0, 0.0, 0.0, -1.2, 1.6];
+        let shape = [3, 1, 2];
+        for [norm, name] in WEIGHT_NORM {
+            let weights = file(&[(norm, &[3, 1, 1], &norms), (name, &shape, &direction)]);
+            let ours = Parameters::new(&weights, "").convolution(shape).unwrap();
+            assert!(
+                ours.iter().zip(folded).all(|(a, b)| (a - b).abs() < 1e-6),
+                "{ours:?}"
+            );
+        }
+        let weights = file(&[("a.weight", &shape, &folded)]);
+        assert_eq!(
+            Parameters::new(&weights, "")
+                .part("a")
+                .convolution(shape)
+                .unwrap(),
+            folded
+        );
+    }
+
+    #[test]
+    fn values_that_are_not_numbers_are_refused_with_the_name_of_the_tensor() {
+        for value in [f32::NAN, f32::INFINITY] {
+            let weights = file(&[("a.bias", &[2], &[1.0, value])]);
+            let error = Parameters::new(&weights, "")
+                .part("a")
+                .tensor("bias", &[2])
+                .unwrap_err();
+            assert!(matches!(error, EngineError::ModelFile { .. }));
+            assert!(error.to_string().contains("a.bias"), "{error}");
+        }
+    }
+}

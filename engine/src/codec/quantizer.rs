@@ -3,8 +3,9 @@
 //! Worker thread. The entries of one book after the other are the nearest to what the books
 //! before left over.
 
-use super::matrix::{Before, Matrix, Taps};
+use super::matrix::{Before, Matrix};
 use super::parameters::Parameters;
+use super::product::Taps;
 use crate::error::EngineError;
 
 /// Latents whose distances to all entries are computed at once.

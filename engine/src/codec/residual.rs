@@ -4,8 +4,11 @@
 //! these are in the cache; the skip reads the very rows that wait for the first convolution.
 
 use super::conv::{self, ConvShape};
-use super::matrix::{Matrix, Write, chunk_rows, for_chunks, threads_for};
+use super::layer::Windowed;
+use super::matrix::Matrix;
 use super::parameters::Parameters;
+use super::product::Write;
+use super::tasks::{chunk_rows, for_chunks, threads_for};
 use super::window::Span;
 use crate::error::EngineError;
 
@@ -69,17 +72,18 @@ impl Residual {
             shortcut,
         })
     }
+}
 
-    pub(super) fn span(&self) -> Span {
+impl Windowed for Residual {
+    fn span(&self) -> Span {
         self.span
     }
 
-    pub(super) fn outputs(&self) -> usize {
+    fn outputs(&self) -> usize {
         self.span.channels
     }
 
-    /// One row for each window of `rows`.
-    pub(super) fn compute(&self, rows: &[f32], windows: usize, out: &mut [f32]) {
+    fn compute(&self, rows: &[f32], windows: usize, out: &mut [f32]) {
         let Span {
             channels,
             reach,

@@ -33,12 +33,14 @@ impl ClipInfo {
         let frames = usize::try_from(self.frames).ok()?;
         let plausible = frames > 0
             && frames <= MAX_FRAMES
-            && self.beats > 0.0
-            && self.beats.is_finite()
+            && BEATS.contains(&self.beats)
             && plausible_tempo(self.tempo_bpm);
         plausible.then_some(frames)
     }
 }
+
+/// Lengths in beats that a clip can have.
+const BEATS: std::ops::RangeInclusive<f64> = 1e-4..=1e6;
 
 /// The longest clip: an hour and a half at 192 kHz. Keeps a wrong length from taking all memory.
 const MAX_FRAMES: usize = 1 << 30;

@@ -27,7 +27,7 @@ impl fmt::Display for ClipError {
         f.write_str(match self {
             Self::Facts => {
                 "a clip needs at least one frame, a length in beats above 0 and a tempo from 1 to \
-                 2000 BPM: check how it was measured"
+                 2000 BPM: check how these were measured"
             }
             Self::Length => "the channels must have exactly the clip's length: pass all of it",
         })

@@ -123,17 +123,13 @@ impl Grid {
         }
     }
 
-    /// The frame to play for a position when exact: `now` when that will do, else the nearest.
+    /// The frame to play for a position when exact: `now` when that will do, else the nearest,
+    /// which may be the loop's end.
     pub(crate) fn anchor(&self, position: f64, now: f64) -> f64 {
         if now.fract() == 0.0 && self.distance(now, position).abs() <= HOLD_FRAMES {
             return now;
         }
-        let nearest = position.round();
-        if self.loop_frames - position < 0.5 {
-            0.0
-        } else {
-            nearest
-        }
+        position.round()
     }
 
     /// Frames from a position until the loop goes round, when exact.

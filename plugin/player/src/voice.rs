@@ -21,9 +21,6 @@ const SLEW_FRAMES: f64 = 64.0;
 /// movement (a tempo ramp), as a share of the block.
 const RAMP_SHARE: f64 = 0.02;
 
-/// The most that a correction bends the pitch, as a share of the speed.
-const BEND_SHARE: f64 = 0.05;
-
 /// Where a sounding clip is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Voice {
@@ -41,7 +38,9 @@ pub(crate) struct Voice {
     /// Stands at a part that is not generated yet.
     in_hole: bool,
     holes: u32,
-    last_frames: usize,
+    /// The longest of the last blocks: how far the grid can have run ahead unseen, and over how
+    /// many frames that is made good.
+    recent_frames: usize,
 }
 
 impl Voice {
@@ -61,7 +60,7 @@ impl Voice {
             rise,
             in_hole: false,
             holes: 0,
-            last_frames: 0,
+            recent_frames: 0,
         }
     }
 
@@ -81,9 +80,7 @@ impl Voice {
         };
         let error = grid.distance(self.position, target);
         let speed = grid.ratio();
-        let ramp = 1.0 + RAMP_SHARE * speed * self.last_frames as f64;
-        let bend = 1.0 + BEND_SHARE * speed * (frames as f64).max(SLEW_FRAMES);
-        if error.abs() > ramp.min(bend) {
+        if error.abs() > 1.0 + RAMP_SHARE * speed * self.recent_frames as f64 {
             return false;
         }
         // A hole may have come nearer in time, at a higher speed, than a fade can follow.
@@ -97,8 +94,12 @@ impl Voice {
         if error.abs() <= SNAP_FRAMES {
             self.position = target;
         } else {
-            let least = -0.75 * speed;
-            self.correction = (error / (frames as f64).max(SLEW_FRAMES)).max(least);
+            let over = frames.max(self.recent_frames) as f64;
+            self.correction = (error / over.max(SLEW_FRAMES)).max(-0.75 * speed);
+        }
+        if grid.exact() && self.position - ideal > grid.loop_frames() / 2.0 {
+            // The grid is round already, by half a frame at most: so are we.
+            self.position = 0.0;
         }
         true
     }
@@ -137,12 +138,14 @@ impl Voice {
         right: &mut [f32],
     ) {
         let frames = left.len().min(right.len());
-        self.last_frames = frames;
+        self.recent_frames = frames.max(self.recent_frames.saturating_sub(frames));
         let (mut left, mut right) = (left, right);
         let mut done = 0;
         while done < frames {
+            let exact = self.grid.exact() && self.correction == 0.0;
+            self.go_round(clip, exact);
             let start = self.position;
-            let len = if self.grid.exact() && self.correction == 0.0 {
+            let len = if exact {
                 self.render_exact(clip, left, right)
             } else {
                 self.render_between(clip, left, right)
@@ -155,15 +158,22 @@ impl Voice {
         }
     }
 
+    /// Goes back to the loop's start when its end is reached.
+    fn go_round(&mut self, clip: &Clip, exact: bool) {
+        let loop_frames = clip.frames() as f64;
+        if exact && self.grid.frames_to_wrap(self.ideal) == 0 {
+            self.ideal -= self.grid.loop_frames();
+            self.position = 0.0;
+        } else if !exact && !(0.0..loop_frames).contains(&self.position) {
+            let wrapped = self.position.rem_euclid(loop_frames);
+            self.position = if wrapped < loop_frames { wrapped } else { 0.0 };
+        }
+    }
+
     /// Frames as they are, until the loop goes round or the buffer ends. Says how many: at least
     /// one.
     fn render_exact(&mut self, clip: &Clip, left: &mut [f32], right: &mut [f32]) -> usize {
-        let mut to_wrap = self.grid.frames_to_wrap(self.ideal);
-        if to_wrap == 0 {
-            self.ideal -= self.grid.loop_frames();
-            self.position = 0.0;
-            to_wrap = self.grid.frames_to_wrap(self.ideal).max(1);
-        }
+        let to_wrap = self.grid.frames_to_wrap(self.ideal).max(1);
         let position = self.position.max(0.0) as usize;
         let there = clip.frames().saturating_sub(position);
         let wanted = left.len().min(right.len()).min(to_wrap);
@@ -193,9 +203,6 @@ impl Voice {
     fn render_between(&mut self, clip: &Clip, left: &mut [f32], right: &mut [f32]) -> usize {
         let loop_frames = clip.frames() as f64;
         let step = self.grid.ratio() + self.correction;
-        if !(0.0..loop_frames).contains(&self.position) {
-            self.position = self.position.rem_euclid(loop_frames);
-        }
         let wanted = left.len().min(right.len());
         let to_wrap = ((loop_frames - self.position) / step).ceil().max(1.0) as usize;
         let len = wanted.min(to_wrap);
@@ -236,9 +243,6 @@ impl Voice {
                 self.in_hole = true;
                 // Before the first block nothing is missing yet, after the last nothing will come.
                 self.holes += u32::from(clip.ready_frames() > 0 && !clip.finished());
-            }
-            if self.level <= 0.0 && gate > 0.0 && self.rise > 0.0 {
-                self.rise = self.rise.max(times.fade_rise);
             }
             self.level = (self.level + self.rise).min(gate);
             let gain = shape(self.level);

@@ -28,7 +28,7 @@ pub(super) fn show(
     params: &BarlineParams,
     setter: &ParamSetter,
     snapshot: &Snapshot,
-    host_tempo_bpm: Option<f64>,
+    tempo_bpm: f64,
 ) -> Option<UiAction> {
     let mut action = None;
     theme::card().show(ui, |ui| {
@@ -47,12 +47,9 @@ pub(super) fn show(
             ui.add_space(NEAR);
             bars(ui, params, setter);
             ui.add_space(NEAR);
-            tempo(ui, project, params, setter, host_tempo_bpm);
-            ui.add_space(NEAR);
             seed(ui, project);
         });
         instruments(ui, &mut project.instruments);
-        let tempo_bpm = host_tempo_bpm.unwrap_or(project.tempo_bpm);
         let text = wording::prompt(project, tempo_bpm);
         let text = if text.is_empty() {
             "Type a few words, or pick a genre, a mood or instruments.".to_owned()
@@ -105,7 +102,7 @@ fn pick(ui: &mut Ui, name: &str, choices: &[&str], picked: &mut Option<String>) 
         None => RichText::new(name).color(QUIET),
     };
     ComboBox::from_id_salt(name)
-        .width(92.0)
+        .width(84.0)
         .height(280.0)
         .selected_text(text)
         .show_ui(ui, |ui| {
@@ -129,44 +126,6 @@ fn bars(ui: &mut Ui, params: &BarlineParams, setter: &ParamSetter) {
         controls::set(setter, &params.bars, bars);
     }
     ui.label(RichText::new("bars").color(QUIET));
-}
-
-/// The host's tempo while it is followed and known, else one that can be set.
-fn tempo(
-    ui: &mut Ui,
-    project: &mut Project,
-    params: &BarlineParams,
-    setter: &ParamSetter,
-    host_tempo_bpm: Option<f64>,
-) {
-    let sync = params.sync.value();
-    let hint = "Follow the host's tempo and beats";
-    if controls::chip(ui, "Sync", sync)
-        .on_hover_text(hint)
-        .clicked()
-    {
-        controls::set(setter, &params.sync, !sync);
-    }
-    match host_tempo_bpm {
-        Some(bpm) => {
-            let text = format!("{} BPM", tidy(bpm));
-            ui.label(text).on_hover_text("The host's tempo");
-        }
-        None => {
-            let value = egui::DragValue::new(&mut project.tempo_bpm)
-                .range(20.0..=400.0)
-                .speed(0.25)
-                .max_decimals(2)
-                .suffix(" BPM");
-            ui.add(value)
-                .on_hover_text("Tempo of the loop: drag, or click and type");
-        }
-    }
-}
-
-/// A tempo with as many decimals as it needs, two at most.
-pub(super) fn tidy(bpm: f64) -> f64 {
-    (bpm * 100.0).round() / 100.0
 }
 
 fn seed(ui: &mut Ui, project: &mut Project) {

@@ -4,7 +4,7 @@
 
 use egui::{Align, Align2, CornerRadius, Layout, Rect, RichText, Sense, Ui, vec2};
 
-use super::prompt::tidy;
+use super::header::tidy;
 use super::theme::{self, ACCENT, ERROR, FIELD_HOVER, QUIET, ROW, TEXT};
 use crate::view::{ClipView, Message, Phase, Snapshot, UiAction};
 

@@ -1,0 +1,157 @@
+//! A host and a session on a table: what the tests share.
+
+use barline_player::{ClipId, ClipInfo, Control, Player, Settings, Status, Transport, handoff};
+
+use crate::allocations::forbidden;
+
+/// SplitMix64, our seeds' own generator here: a few lines, the same everywhere.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+    /// From 0 to below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+    /// From 0 to below 1.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+    /// True once in `times`.
+    pub(crate) fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+}
+
+/// Left and right.
+pub(crate) type Stereo = (Vec<f32>, Vec<f32>);
+
+/// Noise below half of full scale: every sample tells where it is from.
+pub(crate) fn noise(frames: usize, seed: u64) -> Stereo {
+    let mut random = Random(seed);
+    let mut channel = || (0..frames).map(|_| (random.unit() - 0.5) as f32).collect();
+    (channel(), channel())
+}
+
+/// A sine that loops seamlessly, at full scale.
+pub(crate) fn sine(frames: usize, periods: usize) -> Stereo {
+    let phase = std::f64::consts::TAU * periods as f64 / frames as f64;
+    let left: Vec<f32> = (0..frames)
+        .map(|i| (phase * i as f64).sin() as f32)
+        .collect();
+    (left.clone(), left)
+}
+
+/// Facts of a clip whose length is that of its bars, to the nearest frame.
+pub(crate) fn info(id: u64, beats: f64, tempo_bpm: f64, rate_hz: f64) -> ClipInfo {
+    let frames = (beats * 60.0 / tempo_bpm * rate_hz).round() as u64;
+    ClipInfo {
+        id: ClipId(id),
+        frames,
+        beats,
+        tempo_bpm,
+    }
+}
+
+/// A host that plays a player.
+pub(crate) struct Rig {
+    pub(crate) control: Control,
+    pub(crate) player: Player,
+    pub(crate) transport: Transport,
+    pub(crate) settings: Settings,
+    pub(crate) rate_hz: f64,
+    /// Frames since the host's beat 0; the transport's beats come from here.
+    pub(crate) host_frame: i64,
+}
+
+impl Rig {
+    pub(crate) fn new(rate_hz: f64, tempo_bpm: f64) -> Self {
+        let (control, mut player) = handoff();
+        forbidden(|| player.reset(rate_hz));
+        let transport = Transport {
+            playing: true,
+            tempo_bpm,
+            beats: Some(0.0),
+        };
+        let settings = Settings::default();
+        Self {
+            control,
+            player,
+            transport,
+            settings,
+            rate_hz,
+            host_frame: 0,
+        }
+    }
+
+    /// Beats as hosts count them.
+    pub(crate) fn beats(&self) -> f64 {
+        self.host_frame as f64 * self.transport.tempo_bpm / (60.0 * self.rate_hz)
+    }
+
+    /// Plays on at the host's frame, in blocks of the sizes given, over and over.
+    pub(crate) fn play(&mut self, frames: usize, blocks: &[usize]) -> Stereo {
+        let (mut left, mut right) = (vec![7.0; frames], vec![7.0; frames]);
+        let mut at = 0;
+        for &size in blocks.iter().cycle() {
+            let end = (at + size).min(frames);
+            if self.transport.beats.is_some() {
+                self.transport.beats = Some(self.beats());
+            }
+            let (l, r) = (&mut left[at..end], &mut right[at..end]);
+            let (transport, settings) = (self.transport, self.settings);
+            forbidden(|| self.player.process(&transport, &settings, l, r));
+            self.host_frame += (end - at) as i64;
+            at = end;
+            if at == frames {
+                return (left, right);
+            }
+        }
+        (left, right)
+    }
+
+    /// Plays and throws away: lets fades end.
+    pub(crate) fn settle(&mut self) -> Status {
+        self.play((self.rate_hz * 0.02) as usize, &[64]);
+        self.control.poll()
+    }
+}
+
+/// The largest step from one sample to the next.
+pub(crate) fn largest_step(samples: &[f32]) -> f32 {
+    samples
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).abs())
+        .fold(0.0, f32::max)
+}
+
+/// The largest difference, and where.
+pub(crate) fn largest_difference(a: &[f32], b: &[f32]) -> (f32, usize) {
+    assert_eq!(a.len(), b.len());
+    let differences = a.iter().zip(b).map(|(x, y)| (x - y).abs());
+    differences.enumerate().fold(
+        (0.0, 0),
+        |worst, (i, d)| if d > worst.0 { (d, i) } else { worst },
+    )
+}
+
+/// Another seed for each run.
+pub(crate) fn seed_of_the_clock() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(1, |time| time.as_micros() as u64)
+}
+
+/// Stops at the first sample that is another, without printing all of them.
+#[track_caller]
+pub(crate) fn same(got: &[f32], want: &[f32]) {
+    assert_eq!(got.len(), want.len());
+    if let Some(at) = (0..got.len()).find(|&i| got[i] != want[i]) {
+        panic!("frame {at} of {}: {} for {}", got.len(), got[at], want[at]);
+    }
+}

@@ -1,0 +1,202 @@
+//! What hosts say, and what they ought not to.
+
+use barline_player::MAX_GAIN;
+
+use crate::rig::{Rig, Stereo, info, noise, same};
+
+const FADE_FRAMES: usize = 400;
+
+fn rig() -> (Rig, Stereo) {
+    let clip = info(1, 1.0, 120.0, 48_000.0);
+    let samples = noise(clip.frames as usize, 5);
+    let mut rig = Rig::new(48_000.0, 120.0);
+    rig.control.load(clip, &samples.0, &samples.1).unwrap();
+    (rig, samples)
+}
+
+#[test]
+fn stopped_is_silent_unless_auditioned() {
+    let (mut rig, samples) = rig();
+    rig.transport.playing = false;
+    assert!(rig.play(1000, &[64]).0.iter().all(|x| *x == 0.0));
+    rig.control.audition(true);
+    // From the clip's start, wherever the host stands.
+    rig.host_frame = 7777;
+    let (got, _) = rig.play(30_000, &[64]);
+    same(&got[FADE_FRAMES..24_000], &samples.0[FADE_FRAMES..]);
+    same(&got[24_000..], &samples.0[..6000]);
+    // The transport starts: on the host's beat from there on.
+    rig.transport.playing = true;
+    rig.host_frame = 1000;
+    let (got, _) = rig.play(2000, &[64]);
+    same(&got[FADE_FRAMES..], &samples.0[1000 + FADE_FRAMES..3000]);
+    rig.control.audition(false);
+    rig.transport.playing = false;
+    rig.settle();
+    assert!(rig.play(1000, &[64]).0.iter().all(|x| *x == 0.0));
+    assert_eq!(rig.control.poll().playhead, None);
+}
+
+#[test]
+fn a_swap_in_an_audition_goes_on_at_the_same_beat() {
+    let (mut rig, _) = rig();
+    rig.transport.playing = false;
+    rig.control.audition(true);
+    rig.play(6000, &[64]);
+    // A quarter of a beat has gone by; the new clip has another tempo.
+    let clip = info(2, 1.0, 90.0, 48_000.0);
+    let samples = noise(clip.frames as usize, 6);
+    rig.control.load(clip, &samples.0, &samples.1).unwrap();
+    let (got, _) = rig.play(2000, &[64]);
+    same(&got[FADE_FRAMES..], &samples.0[8000 + FADE_FRAMES..10_000]);
+}
+
+#[test]
+fn without_beats_or_sync_its_own_clock_runs() {
+    for case in 0..8 {
+        let (mut rig, samples) = rig();
+        match case {
+            0 => rig.transport.beats = None,
+            1 => rig.settings.sync = false,
+            2 => rig.transport.tempo_bpm = 0.0,
+            3 => rig.transport.tempo_bpm = f64::NAN,
+            4 => rig.transport.tempo_bpm = f64::INFINITY,
+            5 => rig.transport.tempo_bpm = -120.0,
+            6 => (rig.transport.tempo_bpm, rig.settings.sync) = (77.0, false),
+            _ => (rig.transport.beats, rig.transport.tempo_bpm) = (None, f64::NAN),
+        }
+        let (got, _) = rig.play(50_000, &[64, 1, 500]);
+        for (i, x) in got.iter().enumerate().skip(FADE_FRAMES) {
+            assert_eq!(*x, samples.0[i % 24_000], "case {case}, frame {i}");
+        }
+    }
+}
+
+#[test]
+fn beats_that_are_no_numbers_are_no_beats() {
+    let (mut rig, samples) = rig();
+    let mut at = 0;
+    for beats in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300]
+        .iter()
+        .cycle()
+        .take(100)
+    {
+        let mut got = ([0.0; 64], [0.0; 64]);
+        rig.transport.beats = Some(*beats);
+        rig.player
+            .process(&rig.transport, &rig.settings, &mut got.0, &mut got.1);
+        if at >= FADE_FRAMES {
+            same(&got.0, &samples.0[at..at + 64]);
+        }
+        at += 64;
+    }
+}
+
+#[test]
+fn sync_off_in_mid_play_goes_on_where_it_is() {
+    let (mut rig, samples) = rig();
+    rig.play(5000, &[64]);
+    rig.settings.sync = false;
+    same(&rig.play(2000, &[64]).0, &samples.0[5000..7000]);
+    rig.settings.sync = true;
+    same(&rig.play(2000, &[64]).0, &samples.0[7000..9000]);
+}
+
+#[test]
+fn bad_samples_and_gains_make_no_bad_output() {
+    let clip = info(1, 1.0, 120.0, 48_000.0);
+    let mut samples = noise(clip.frames as usize, 5);
+    for (i, bad) in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX]
+        .iter()
+        .enumerate()
+    {
+        samples.0[1000 + i * 700] = *bad;
+    }
+    for tempo_bpm in [120.0, 133.7] {
+        let mut rig = Rig::new(48_000.0, tempo_bpm);
+        rig.control.load(clip, &samples.0, &samples.1).unwrap();
+        for gain in [1.0, f32::NAN, f32::INFINITY, -1.0, MAX_GAIN] {
+            rig.settings.gain = gain;
+            let (left, right) = rig.play(30_000, &[512]);
+            assert!(
+                left.iter().chain(&right).all(|x| x.is_finite()),
+                "{tempo_bpm} {gain}"
+            );
+        }
+    }
+}
+
+/// One bad sample is one silent sample, not a hole as wide as the interpolation reaches.
+#[test]
+fn bad_samples_do_not_spread() {
+    let clip = info(1, 1.0, 120.0, 48_000.0);
+    let mut samples = noise(clip.frames as usize, 5);
+    let mut outputs = Vec::new();
+    for value in [f32::NAN, 0.0] {
+        samples.0[1000] = value;
+        let mut rig = Rig::new(48_000.0, 133.7);
+        rig.control.load(clip, &samples.0, &samples.1).unwrap();
+        outputs.push(rig.play(2000, &[512]));
+    }
+    same(&outputs[0].0, &outputs[1].0);
+}
+
+#[test]
+fn empty_and_uneven_buffers() {
+    let (mut rig, samples) = rig();
+    rig.play(1000, &[64]);
+    rig.transport.beats = Some(rig.beats());
+    rig.player
+        .process(&rig.transport, &rig.settings, &mut [], &mut []);
+    let (mut left, mut right) = ([1.0; 10], [1.0; 14]);
+    rig.player
+        .process(&rig.transport, &rig.settings, &mut left, &mut right);
+    same(&left, &samples.0[1000..1010]);
+    same(&right[..10], &samples.1[1000..1010]);
+    assert_eq!(right[10..], [0.0; 4]);
+}
+
+#[test]
+fn reports_come_at_a_bounded_rate_with_peaks_and_the_playhead() {
+    let (mut rig, samples) = rig();
+    assert!(!rig.control.poll().fresh);
+    rig.play(12_000, &[480]);
+    let status = rig.control.poll();
+    assert!(status.fresh && status.playhead.is_some());
+    let playhead = status.playhead.unwrap();
+    assert_eq!((playhead.frame, playhead.beats), (12_000.0, 0.5));
+    let peak = samples.0[FADE_FRAMES..12_000]
+        .iter()
+        .fold(0.0_f32, |p, x| p.max(x.abs()));
+    assert!((status.peaks[0] - peak).abs() < 0.02);
+    // Without polling reports are dropped; the peaks of the time are not.
+    for _ in 0..10 {
+        rig.settings.gain = 4.0;
+        rig.play(24_000, &[480]);
+        rig.settings.gain = 0.0;
+        rig.play(24_000, &[480]);
+    }
+    assert!(rig.control.poll().peaks[0] > 1.5);
+    // What found no room comes with the next report.
+    assert!(rig.settle().peaks[0] > 1.5);
+    assert_eq!(rig.settle().peaks[0], 0.0);
+}
+
+/// Every rate and block size that hosts use.
+#[test]
+fn rates_and_block_sizes() {
+    for rate_hz in [22_050.0, 44_100.0, 48_000.0, 88_200.0, 96_000.0, 192_000.0] {
+        let clip = info(1, 0.5, 150.0, rate_hz);
+        let samples = noise(clip.frames as usize, 5);
+        for block in [1, 2, 63, 64, 1024, 8192, 20_000] {
+            if cfg!(miri) && (block < 63 || rate_hz > 48_000.0) {
+                continue;
+            }
+            let mut rig = Rig::new(rate_hz, 150.0);
+            rig.control.load(clip, &samples.0, &samples.1).unwrap();
+            let (got, _) = rig.play(5000, &[block]);
+            let from = rate_hz as usize / 500;
+            same(&got[from..4000], &samples.0[from..4000]);
+        }
+    }
+}

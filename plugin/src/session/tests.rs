@@ -1,0 +1,257 @@
+//! A session with the real player behind it, and clips that were made before.
+
+use std::time::{Duration, Instant};
+
+use barline_engine::Length;
+use barline_engine::resample::resample;
+use barline_engine::{Clip, ClipFacts, Sampling};
+use barline_player::{Settings, Transport};
+
+use super::*;
+use crate::recall;
+use crate::state::SavedClip;
+use crate::view::{Message, Phase};
+
+struct NoScreen;
+
+impl Screen for NoScreen {
+    fn is_open(&self) -> bool {
+        false
+    }
+    fn repaint(&self) {}
+}
+
+const RATE_HZ: u32 = 32_000;
+
+fn facts() -> ClipFacts {
+    ClipFacts {
+        prompt: "drums, 120 bpm".into(),
+        model: "starter".into(),
+        model_sha256: "00".into(),
+        rights: "yours".into(),
+        seed: 7,
+        sampling: Sampling::default(),
+        length: Length::Bars {
+            bars: 1,
+            beats_per_bar: 4,
+            tempo_bpm: 120.0,
+        },
+        key: None,
+        steps: 100,
+        generate_seconds: 1.0,
+        version: "0.1.0".into(),
+    }
+}
+
+fn saved() -> Arc<SavedClip> {
+    let sine = |n: u32| (n as f32 * 0.07).sin() * 0.5;
+    let channels = vec![(0..2 * RATE_HZ).map(sine).collect()];
+    let clip = Clip {
+        rate_hz: RATE_HZ,
+        channels,
+        codes: Vec::new(),
+        frame_rate_hz: 50.0,
+        facts: facts(),
+    };
+    Arc::new(recall::pack(&clip).unwrap())
+}
+
+fn start() -> (Arc<BarlineParams>, Session, Player) {
+    let params = Arc::new(BarlineParams::default());
+    let (session, player) = Session::start(params.clone(), NoScreen);
+    (params, session, player)
+}
+
+/// Until the session has done all that it was asked for, as an offline render waits.
+fn settle(session: &Session, player: &mut Player) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while session.handle().busy().now(0) {
+        assert!(
+            Instant::now() < deadline,
+            "{:?}",
+            session.handle().snapshot()
+        );
+        std::thread::sleep(Duration::from_millis(1));
+        player.receive();
+    }
+    player.receive();
+}
+
+/// A second of the clip from its start, as a host at 120 BPM hears it.
+fn play(player: &mut Player, rate_hz: u32) -> Vec<f32> {
+    player.reset(f64::from(rate_hz));
+    let mut heard = Vec::new();
+    let (mut left, mut right) = (vec![0.0; 256], vec![0.0; 256]);
+    while heard.len() < rate_hz as usize {
+        let beats = heard.len() as f64 * 2.0 / f64::from(rate_hz);
+        let transport = Transport {
+            playing: true,
+            tempo_bpm: 120.0,
+            beats: Some(beats),
+        };
+        player.process(&transport, &Settings::default(), &mut left, &mut right);
+        assert_eq!(left, right);
+        heard.extend_from_slice(&left);
+    }
+    heard
+}
+
+fn assert_same(heard: &[f32], clip: &[f32], rate_hz: u32) {
+    // The first milliseconds are faded in.
+    let start = rate_hz as usize / 100;
+    for (n, (a, b)) in heard.iter().zip(clip).enumerate().skip(start) {
+        assert!((a - b).abs() < 1e-6, "frame {n}: {a} for {b}");
+    }
+}
+
+#[test]
+fn a_clip_of_the_project_plays_at_every_rate() {
+    let (_, session, mut player) = start();
+    let saved = saved();
+    let recalled = recall::unpack(&saved).unwrap();
+    let handle = session.handle();
+    handle.loaded(Loaded {
+        clip: Some(saved),
+        generate: false,
+        refused: None,
+    });
+    for rate_hz in [48_000, 44_100, 32_000] {
+        handle.set_rate(rate_hz as f32);
+        settle(&session, &mut player);
+        let total = u64::from(rate_hz) * 2;
+        let clip = resample(&recalled.channels, RATE_HZ, rate_hz, total);
+        assert_same(&play(&mut player, rate_hz), &clip[0], rate_hz);
+    }
+    let view = handle.snapshot().clip.clone().unwrap();
+    assert_eq!((view.beats, view.peaks.len()), (4.0, crate::view::COLUMNS));
+}
+
+#[test]
+fn a_project_without_a_clip_silences_the_one_before() {
+    let (_, session, mut player) = start();
+    session.handle().set_rate(48_000.0);
+    let loaded = |clip| Loaded {
+        clip,
+        generate: false,
+        refused: None,
+    };
+    session.handle().loaded(loaded(Some(saved())));
+    settle(&session, &mut player);
+    assert!(player.clip().is_some());
+    session.handle().loaded(loaded(None));
+    settle(&session, &mut player);
+    assert!(player.clip().is_none());
+    assert_eq!(session.handle().snapshot().clip, None);
+}
+
+#[test]
+fn a_refused_state_leaves_the_clip_and_says_why() {
+    let (_, session, mut player) = start();
+    session.handle().set_rate(48_000.0);
+    session.handle().loaded(Loaded {
+        clip: Some(saved()),
+        generate: false,
+        refused: None,
+    });
+    let why = "the project is from the future".to_owned();
+    session.handle().loaded(Loaded {
+        clip: None,
+        generate: false,
+        refused: Some(why),
+    });
+    settle(&session, &mut player);
+    assert!(player.clip().is_some());
+    let said = session.handle().snapshot().message.clone();
+    assert_eq!(
+        said,
+        Some(Message::Error("The project is from the future.".into()))
+    );
+}
+
+#[test]
+fn without_words_there_is_a_plain_answer() {
+    let (_, session, mut player) = start();
+    session.handle().send(UiAction::Generate);
+    settle(&session, &mut player);
+    let snapshot = session.handle().snapshot();
+    let Some(Message::Error(text)) = &snapshot.message else {
+        panic!("{snapshot:?}")
+    };
+    assert!(text.starts_with("The prompt is empty: describe"), "{text}");
+    assert_eq!(snapshot.phase, Phase::Idle);
+}
+
+#[test]
+fn a_clip_is_saved_whole_under_a_new_name_each_time() {
+    let (_, session, mut player) = start();
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("deep");
+    let save = || session.handle().send(UiAction::SaveWav(to.clone()));
+    save();
+    settle(&session, &mut player);
+    assert!(!to.exists(), "there was nothing to save");
+
+    session.handle().set_rate(48_000.0);
+    session.handle().loaded(Loaded {
+        clip: Some(saved()),
+        generate: false,
+        refused: None,
+    });
+    save();
+    save();
+    settle(&session, &mut player);
+    let mut names: Vec<String> = std::fs::read_dir(&to)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let stem = "barline_drums_120bpm_1bars_seed7";
+    assert_eq!(names, [format!("{stem}.wav"), format!("{stem}_2.wav")]);
+    let wav = hound::WavReader::open(to.join(&names[0])).unwrap();
+    assert_eq!((wav.spec().sample_rate, wav.duration()), (48_000, 96_000));
+
+    let blocked = folder.path().join("file");
+    std::fs::write(&blocked, "").unwrap();
+    session
+        .handle()
+        .send(UiAction::SaveWav(blocked.join("inside")));
+    settle(&session, &mut player);
+    let said = session.handle().snapshot().message.clone();
+    assert!(matches!(said, Some(Message::Error(text)) if text.contains("Cannot write")));
+}
+
+#[test]
+fn a_state_with_the_button_down_asks_for_nothing() {
+    let (params, session, mut player) = start();
+    params.generate_presses.fetch_add(1, Ordering::Release);
+    session.handle().loaded(Loaded {
+        clip: None,
+        generate: false,
+        refused: None,
+    });
+    while session.handle().busy().now(1) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    player.receive();
+    // A press would have been answered: the prompt is empty.
+    assert_eq!(session.handle().snapshot().message, None);
+}
+
+#[test]
+fn sessions_come_and_go_without_waiting() {
+    for _ in 0..50 {
+        let (params, session, _player) = start();
+        params
+            .project
+            .update(|project| project.prompt = "drums".into());
+        session.handle().set_rate(48_000.0);
+        session.handle().loaded(Loaded {
+            clip: Some(saved()),
+            generate: false,
+            refused: None,
+        });
+        let start = Instant::now();
+        drop(session);
+        assert!(start.elapsed() < Duration::from_millis(100));
+    }
+}
