@@ -16,7 +16,7 @@ def main():
     args = arguments()
     plugin = pedalboard.load_plugin(str(args.bundle))
     check("pedalboard loads the VST3 as an instrument", plugin.is_instrument, plugin.name)
-    check("its parameters", {"gain_db", "bars"} <= set(plugin.parameters), list(plugin.parameters))
+    check("its parameters", {"gain_db", "bars_bars"} <= set(plugin.parameters), list(plugin.parameters))
 
     quiet = True
     for rate_hz, block in ((44_100, 1), (48_000, 37), (96_000, 1024), (32_000, 8192)):
@@ -24,8 +24,8 @@ def main():
         quiet &= frames.shape[0] == 2 and not numpy.any(frames)
     check("silent while the transport stands, at four rates and block sizes", quiet)
 
-    plugin.bars = 2
-    # VST3 hosts see parameter changes after the next block.
+    plugin.bars_bars = 2
+    # A parameter reaches the component with the next block.
     plugin([], 0.02, 48_000)
     state = juce_state.unpack(plugin.raw_state)
     check("a parameter reaches the state", state["params"]["bars"] == {"i32": 2}, state["params"])

@@ -3,7 +3,7 @@
 A JUCE host wraps what a VST3 component writes: "VC2!", the length of an XML text, the text,
 a zero byte. In the text the component's bytes are in JUCE's own base64: the number of bytes,
 a dot, then six bits a character, the lowest bits first, in an alphabet of its own.
-Barline's bytes are a length of 8 bytes and JSON.
+Barline's bytes are JSON.
 """
 
 import json
@@ -15,9 +15,7 @@ VALUES = {char: value for value, char in enumerate(ALPHABET)}
 
 
 def encode(data: bytes) -> str:
-    bits = int.from_bytes(data, "little")
     count = (len(data) * 8 + 5) // 6
-    # Group by group: shifting one huge number for each character takes quadratic time.
     chars = []
     for start in range(0, len(data), 3):
         bits = int.from_bytes(data[start : start + 3], "little")
@@ -38,8 +36,7 @@ def decode(text: str) -> bytes:
 
 def pack(state: dict) -> bytes:
     """What a host would have saved of this state."""
-    body = json.dumps(state).encode()
-    component = encode(struct.pack("<Q", len(body)) + body)
+    component = encode(json.dumps(state).encode())
     xml = (
         '<?xml version="1.0" encoding="UTF-8"?> <VST3PluginState>'
         f"<IComponent>{component}</IComponent></VST3PluginState>"
@@ -54,9 +51,7 @@ def unpack(blob: bytes) -> dict:
     found = re.search(r"<IComponent>([^<]*)</IComponent>", blob[8:].decode())
     if not found:
         raise ValueError("a JUCE state without a component")
-    data = decode(found.group(1))
-    (length,) = struct.unpack_from("<Q", data)
-    return json.loads(data[8 : 8 + length])
+    return json.loads(decode(found.group(1)))
 
 
 def project(state: dict) -> dict:
