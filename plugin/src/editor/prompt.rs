@@ -3,13 +3,11 @@
 //! Window thread. Edits a copy of the project, which the panel puts back; parameters through
 //! the host.
 
-use egui::{
-    Align, ComboBox, Key, KeyboardShortcut, Layout, Modifiers, RichText, TextEdit, Ui, vec2,
-};
+use egui::{ComboBox, Key, KeyboardShortcut, Modifiers, RichText, TextEdit, Ui, vec2};
 use nice_plug::prelude::ParamSetter;
 
 use super::controls::{self, Weight};
-use super::theme::{self, NEAR, QUIET, ROW};
+use super::theme::{self, NEAR, QUIET};
 use crate::params::{BarlineParams, MAX_BARS};
 use crate::state::Project;
 use crate::view::{Phase, Snapshot, UiAction};
@@ -148,28 +146,24 @@ fn seed(ui: &mut Ui, project: &mut Project) {
 }
 
 fn instruments(ui: &mut Ui, picked: &mut Vec<String>) {
-    ui.with_layout(
-        Layout::left_to_right(Align::Center).with_main_wrap(true),
-        |ui| {
-            ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
-            ui.set_row_height(ROW);
-            for name in INSTRUMENTS.into_iter().chain([NO_DRUMS]) {
-                let on = picked.iter().any(|other| other == name);
-                if controls::chip(ui, name, on).clicked() {
-                    if on {
-                        picked.retain(|other| other != name);
-                    } else {
-                        // Drums and no drums at once would only confuse the model.
-                        picked.retain(|other| {
-                            !matches!(
-                                (name, other.as_str()),
-                                ("drums", NO_DRUMS) | (NO_DRUMS, "drums")
-                            )
-                        });
-                        picked.push(name.to_owned());
-                    }
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
+        for name in INSTRUMENTS.into_iter().chain([NO_DRUMS]) {
+            let on = picked.iter().any(|other| other == name);
+            if controls::chip(ui, name, on).clicked() {
+                if on {
+                    picked.retain(|other| other != name);
+                } else {
+                    // Drums and no drums at once would only confuse the model.
+                    picked.retain(|other| {
+                        !matches!(
+                            (name, other.as_str()),
+                            ("drums", NO_DRUMS) | (NO_DRUMS, "drums")
+                        )
+                    });
+                    picked.push(name.to_owned());
                 }
             }
-        },
-    );
+        }
+    });
 }
