@@ -196,8 +196,8 @@ impl Host {
         Ok(serde_json::from_str(project.context("no project")?)?)
     }
 
-    /// Parameters by name, as the host shows them.
-    pub(crate) fn params(&mut self) -> Result<HashMap<String, ClapId>> {
+    /// Parameters by name, with their defaults.
+    pub(crate) fn params(&mut self) -> Result<HashMap<String, (ClapId, f64)>> {
         let handle = self.instance.plugin_handle();
         let params: PluginParams = handle.get_extension().context("no parameters")?;
         let mut found = HashMap::new();
@@ -206,7 +206,8 @@ impl Host {
             let info = params
                 .get_info(&handle, index, &mut buffer)
                 .context("a parameter without facts")?;
-            found.insert(String::from_utf8(info.name.to_vec())?, info.id);
+            let name = String::from_utf8(info.name.to_vec())?;
+            found.insert(name, (info.id, info.default_value));
         }
         Ok(found)
     }

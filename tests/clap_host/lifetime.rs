@@ -18,7 +18,6 @@ fn instances_come_and_go_while_generating() -> Result<()> {
             let bundle = Bundle::load()?;
             // Half of the time another instance keeps the engine alive.
             let mut keeper = Some(with_clip(&bundle, &HOUSE, RATE_HZ)?);
-            let mut most_threads = 0;
             for round in 0..50_u64 {
                 if round == 25 {
                     keeper = None;
@@ -37,7 +36,9 @@ fn instances_come_and_go_while_generating() -> Result<()> {
                     plugin.save_bytes().map(drop)
                 })?;
                 drop(host);
-                most_threads = most_threads.max(all_threads()?);
+                // One at work, and one whose thread is ending: each has the weights in memory.
+                #[cfg(target_os = "linux")]
+                ensure!(threads("barline-engine")? <= 2, "engines pile up");
             }
             drop(keeper);
             // Threads on their way out have time; those that pile up do not go.
@@ -46,10 +47,6 @@ fn instances_come_and_go_while_generating() -> Result<()> {
                 std::thread::sleep(Duration::from_millis(50));
             }
             ensure!(all_threads()? <= 3, "{} threads are left", all_threads()?);
-            ensure!(
-                most_threads < 20,
-                "there were {most_threads} threads at once"
-            );
             // After all that it still works.
             with_clip(&bundle, &HOUSE, RATE_HZ).map(drop)
         }],

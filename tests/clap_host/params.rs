@@ -27,7 +27,8 @@ fn parameters(folder: &Path) -> Result<()> {
     let bundle = Bundle::load()?;
     let (mut host, mut song) = with_clip(&bundle, &HOUSE, RATE_HZ)?;
     let params = host.params()?;
-    let param = |name: &str| params.get(name).copied().context(format!("no {name}"));
+    let found = |name: &str| params.get(name).copied().context(format!("no {name}"));
+    let param = |name: &str| found(name).map(|(id, _)| id);
     let set = |host: &mut Host, song: &mut Song, name: &str, value: f64, at: u32| {
         let event = ParamValueEvent::new(at, param(name)?, Pckn::match_all(), value);
         host.block(song, MAX_FRAMES, &[event], &mut Recording::default())
@@ -66,7 +67,7 @@ fn parameters(folder: &Path) -> Result<()> {
     check_scaled(&reference, &quiet, 0.008)?;
 
     // On its own clock the clip goes on at its own tempo, whatever the host's.
-    set(&mut host, &mut song, "Gain", 1.0, 0)?;
+    set(&mut host, &mut song, "Gain", found("Gain")?.1, 0)?;
     set(&mut host, &mut song, "Sync to host", 0.0, 0)?;
     song.change_tempo(61.0, RATE_HZ);
     let free = play_faded(&mut host, &mut song, 0.5)?;
@@ -113,11 +114,7 @@ fn the_generate_parameter_makes_a_clip_at_the_hosts_tempo() -> Result<()> {
             host.load(&project, &order.params())?;
             let mut song = Song::at(order.tempo_bpm, 0.0);
             host.play(&mut song, 4_800)?;
-            let id = host
-                .params()?
-                .get("Generate")
-                .copied()
-                .context("no Generate")?;
+            let id = host.params()?.get("Generate").context("no Generate")?.0;
             for value in [1.0, 0.0] {
                 let event = ParamValueEvent::new(5, id, Pckn::match_all(), value);
                 host.block(&mut song, 64, &[event], &mut Recording::default())?;

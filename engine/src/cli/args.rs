@@ -32,7 +32,10 @@ impl Args {
                 error.exit();
             }
             let text = error.to_string();
-            let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+            let lines = text
+                .lines()
+                .map(str::trim)
+                .take_while(|line| !line.is_empty());
             let line = lines.collect::<Vec<_>>().join(" ");
             let line = line.strip_prefix("error: ").unwrap_or(&line);
             Failure::Argument(format!("{line}; see `barline help generate`"))

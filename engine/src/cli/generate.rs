@@ -80,7 +80,11 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
         let clip = wait(&engine, request, Progress::new(label), &interrupts)?;
         let (rate_hz, channels) = at_rate(&clip, args.rate);
         // The codes get their name last: a disk that has no room for the clip keeps neither.
-        let codes = args.codes.as_ref().map(|path| codes(path, &clip)).transpose()?;
+        let codes = args
+            .codes
+            .as_ref()
+            .map(|path| codes(path, &clip))
+            .transpose()?;
         wav::write(&path, rate_hz, args.bits.into(), &channels)?;
         if let (Some(file), Some(path)) = (codes, &args.codes) {
             file.persist(path).map_err(|error| WavError::Io {
