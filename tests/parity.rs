@@ -1,11 +1,11 @@
-//! The engine against Hugging Face transformers, on the models under `tests/golden/`.
+//! Whole models against Hugging Face transformers: `golden/models/*`, made by `golden/make.py`
+//! (the codec alone: `codec_parity`).
 //!
 //! Each test prints the worst error that it measured (`--nocapture` shows it). The bounds
 //! are relative to the largest magnitude of what is compared.
 
 use std::path::{Path, PathBuf};
 
-use barline_engine::codec::{Codec, CodecConfig};
 use barline_engine::model::Model;
 use barline_engine::musicgen::decoder::Rows;
 use barline_engine::musicgen::sampling;
@@ -20,7 +20,6 @@ const MODELS: [&str; 4] = [
     "stereo",
     "stereo_f16_old_names",
 ];
-const CODECS: [&str; 3] = ["published", "odd", "old_names"];
 const BOUND: f32 = 1e-4;
 /// The goldens' decoders: tokens of a codebook, which is also the start token.
 const VOCABULARY: usize = 64;
@@ -53,18 +52,6 @@ struct Run {
     codes: Vec<Vec<u32>>, // [codebook][frame]
     logits: String,       // [step, row, codebook, token]
     audio: String,        // [channel, sample]
-}
-
-#[derive(Deserialize)]
-struct CodecGolden {
-    decode: Vec<CodesAndAudio>,
-    encode: Vec<CodesAndAudio>,
-}
-
-#[derive(Deserialize)]
-struct CodesAndAudio {
-    codes: Vec<Vec<u32>>,
-    audio: String,
 }
 
 #[derive(Deserialize)]
@@ -229,34 +216,6 @@ fn greedy_codes_are_identical_and_their_audio_agrees() {
 }
 
 #[test]
-fn codecs_decode_and_encode_alike() {
-    for name in CODECS {
-        let folder = golden("codec").join(name);
-        let config: CodecConfig = json(&folder.join("config.json"));
-        let codec = Codec::load(&config, &Weights::open(&folder).unwrap(), "").unwrap();
-        let (golden, tensors): (CodecGolden, _) =
-            (json(&folder.join("golden.json")), Tensors::open(&folder));
-        for CodesAndAudio { codes, audio } in &golden.decode {
-            let frames = codes[0].len();
-            report(
-                name,
-                &format!("decode of {frames} frames"),
-                error(&codec.decode(codes), &tensors.get(audio).1),
-            );
-        }
-        for CodesAndAudio { codes, audio } in &golden.encode {
-            let (_, samples) = tensors.get(audio);
-            assert_eq!(
-                codec.encode(&samples),
-                *codes,
-                "{name}: {} samples",
-                samples.len()
-            );
-        }
-    }
-}
-
-#[test]
 fn filters_leave_the_same_distribution() {
     let cases: Vec<SamplingGolden> = json(&golden("sampling.json"));
     let mut worst = 0.0_f64;
@@ -358,23 +317,18 @@ fn magnitude(values: &[f32]) -> f32 {
 }
 
 /// Tensors by name.
-struct Tensors(Vec<u8>);
+struct Tensors(Weights);
 
 impl Tensors {
     fn open(folder: &Path) -> Self {
-        Self(std::fs::read(folder.join("golden.safetensors")).unwrap())
+        let bytes = std::fs::read(folder.join("golden.safetensors")).unwrap();
+        Self(Weights::from_static("golden.safetensors", bytes.leak()).unwrap())
     }
 
     fn get(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
-        let file = safetensors::SafeTensors::deserialize(&self.0).unwrap();
-        let tensor = file.tensor(name).unwrap();
-        let values = tensor
-            .data()
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|&bytes| f32::from_le_bytes(bytes));
-        (tensor.shape().to_vec(), values.collect())
+        let shape = self.0.shape(name).unwrap().to_vec();
+        let values = self.0.f32(name, &shape).unwrap();
+        (shape, values)
     }
 }
 

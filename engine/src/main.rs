@@ -7,13 +7,11 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let result = match cli::args::Args::parse().command {
+    let result = cli::args::Args::read().and_then(|args| match args.command {
         cli::args::Command::Generate(args) => cli::generate::run(&args),
         cli::args::Command::Doctor(args) => cli::doctor::run(&args),
-    };
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -97,18 +97,24 @@ impl Engine {
         })
     }
 
-    /// The one engine of this process, shared by all who hold it.
+    /// The one engine of this process, shared by all who hold it. Waits for the one before, if
+    /// that is not gone yet.
     ///
     /// # Errors
     /// As [`Engine::start`].
     pub fn shared() -> Result<Arc<Self>, EngineError> {
-        static SHARED: Mutex<Weak<Engine>> = Mutex::new(Weak::new());
+        static SHARED: Mutex<Option<(Weak<Engine>, Receiver<()>)>> = Mutex::new(None);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = shared.upgrade() {
-            return Ok(engine);
+        if let Some((engine, ended)) = &*shared {
+            if let Some(engine) = engine.upgrade() {
+                return Ok(engine);
+            }
+            // The one before is on its way out, perhaps while it reads a model: two would be two
+            // copies of the weights, and instances that come and go quickly would pile them up.
+            let _ = ended.recv_timeout(STOP_TIMEOUT);
         }
         let engine = Arc::new(Self::start()?);
-        *shared = Arc::downgrade(&engine);
+        *shared = Some((Arc::downgrade(&engine), engine.ended.clone()));
         Ok(engine)
     }
 

@@ -39,7 +39,8 @@ pub trait Screen: Send + 'static {
 
 enum Post {
     Ui(UiAction),
-    Loaded(Loaded),
+    /// With the presses of `generate` that its loading made or came before.
+    Loaded(Loaded, u32),
     Rate(u32),
     Stop,
 }
@@ -49,6 +50,8 @@ struct Shared {
     live: Live,
     snapshot: Mutex<Arc<Snapshot>>,
     busy: Busy,
+    /// The parameters' count of presses.
+    presses: Arc<AtomicU32>,
 }
 
 /// Whether a session still works on what it was asked for. Realtime-safe throughout.
@@ -96,7 +99,8 @@ impl Handle {
 
     /// Passes a loaded state on.
     pub fn loaded(&self, loaded: Loaded) {
-        self.post(Post::Loaded(loaded));
+        let presses = self.shared.presses.load(Ordering::Acquire);
+        self.post(Post::Loaded(loaded, presses));
     }
 
     /// The host's sample rate.
@@ -149,6 +153,7 @@ impl Session {
             live: Live::default(),
             snapshot: Mutex::default(),
             busy: Busy::default(),
+            presses: params.generate_presses.clone(),
         });
         let handle = Handle {
             outbox,

@@ -3,6 +3,7 @@
 mod bundle;
 mod check;
 mod start;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -10,7 +11,8 @@ const USAGE: &str = "\
 Usage: cargo xtask <verb>
   start                build for release, make the bundles and a first loop
   check                run everything that must hold before a change lands
-  bundle [--release]   make Barline.clap and Barline.vst3 in target/bundled";
+  bundle [--release]   make Barline.clap and Barline.vst3 in target/bundled
+  validate             try the VST3 in dawdreamer and pedalboard, with its editor open";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
         Some("start") => start::run(),
         Some("check") => check::run(),
         Some("bundle") => bundle::run(args.collect()),
+        Some("validate") => validate::run(),
         other => {
             if let Some(verb) = other {
                 eprintln!("unknown verb: {verb}");

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 use barline_engine::prompt::Key;
 use barline_engine::wav::Depth;
+use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use super::Failure;
 
 /// Loops from text, made on this machine.
 #[derive(Debug, Parser)]
@@ -15,6 +18,29 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Args {
+    /// Reads the arguments; asked for help or the version, prints them and ends the program.
+    ///
+    /// A wrong argument is one line, like every other failure: clap's own text spreads over
+    /// several, with the usage and tips.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        Self::try_parse().map_err(|error| {
+            let shown = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            if !error.use_stderr() || error.kind() == shown {
+                error.exit();
+            }
+            let text = error.to_string();
+            let lines = text
+                .lines()
+                .map(str::trim)
+                .take_while(|line| !line.is_empty());
+            let line = lines.collect::<Vec<_>>().join(" ");
+            let line = line.strip_prefix("error: ").unwrap_or(&line);
+            Failure::Argument(format!("{line}; see `barline help generate`"))
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -26,6 +52,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct GenerateArgs {
     /// What the loop should sound like, such as "dusty lo-fi drums".
     pub(crate) prompt: String,

@@ -13,6 +13,7 @@ use barline_engine::{
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use super::Failure;
 use super::args::GenerateArgs;
@@ -65,10 +66,12 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
         request.check()?;
         let path = out_path(args, &request, take);
         // A folder that can't be written to is better known before the clip is made.
-        drop(wav::create_beside(&path).map_err(|source| WavError::Io {
-            path: path.clone(),
-            source,
-        })?);
+        for path in [Some(&path), args.codes.as_ref()].into_iter().flatten() {
+            drop(wav::create_beside(path).map_err(|source| WavError::Io {
+                path: path.clone(),
+                source,
+            })?);
+        }
         let label = if args.takes > 1 {
             format!("take {} of {}", take + 1, args.takes)
         } else {
@@ -76,10 +79,19 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
         };
         let clip = wait(&engine, request, Progress::new(label), &interrupts)?;
         let (rate_hz, channels) = at_rate(&clip, args.rate);
-        if let Some(codes) = &args.codes {
-            write_codes(codes, &clip)?;
-        }
+        // The codes get their name last: a disk that has no room for the clip keeps neither.
+        let codes = args
+            .codes
+            .as_ref()
+            .map(|path| codes(path, &clip))
+            .transpose()?;
         wav::write(&path, rate_hz, args.bits.into(), &channels)?;
+        if let (Some(file), Some(path)) = (codes, &args.codes) {
+            file.persist(path).map_err(|error| WavError::Io {
+                path: path.clone(),
+                source: error.error,
+            })?;
+        }
         eprintln!(
             "{}: {:.2} s in {:.2} s, seed {}",
             path.display(),
@@ -193,7 +205,8 @@ fn at_rate(clip: &Clip, rate_hz: Option<u32>) -> (u32, Vec<Vec<f32>>) {
     )
 }
 
-fn write_codes(path: &Path, clip: &Clip) -> Result<(), Failure> {
+/// The tokens as JSON in a file without a name yet, in the folder of `path`.
+fn codes(path: &Path, clip: &Clip) -> Result<NamedTempFile, Failure> {
     let fail = |source| WavError::Io {
         path: path.to_owned(),
         source,
@@ -208,8 +221,7 @@ fn write_codes(path: &Path, clip: &Clip) -> Result<(), Failure> {
     let mut file = wav::create_beside(path).map_err(fail)?;
     writeln!(file, "{json}").map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
-    file.persist(path).map_err(|error| fail(error.error))?;
-    Ok(())
+    Ok(file)
 }
 
 fn facts(path: &Path, clip: &Clip, rate_hz: u32, channels: &[Vec<f32>]) -> Result<String, Failure> {

@@ -3,18 +3,21 @@
 //! Worker thread. Every number is held against a range before anything is computed or
 //! allocated with it; what this engine does not run is refused by name.
 
+mod decoder;
+mod text;
+
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use candle_core::{Result as CandleResult, Tensor};
-use candle_nn::Activation as NnActivation;
-use candle_transformers::models::t5;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::codec::CodecConfig;
 use crate::error::EngineError;
+
+pub use decoder::{Activation, DecoderConfig};
+pub use text::TextConfig;
 
 /// The most steps of a clip where a model does not say: 30 s at 50 frames a second, what
 /// the published models were trained on.
@@ -29,131 +32,12 @@ pub struct Config {
     pub decoder: DecoderConfig,
     /// The codec.
     pub codec: CodecConfig,
-    /// Entries of each of the codec's codebooks.
-    pub codec_codebook_size: usize,
     /// The token that stands where there is none yet.
     pub start_token: u32,
     /// The most frames that a clip should have, as the model's makers say.
     pub max_frames: usize,
     /// Where the model comes from, as it says itself.
     pub origin: Option<String>,
-}
-
-/// The `text_encoder` section: T5.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct TextConfig {
-    model_type: String,
-    /// Entries of the vocabulary.
-    pub vocab_size: usize,
-    /// Width of the states.
-    pub d_model: usize,
-    /// Width of one attention head.
-    pub d_kv: usize,
-    /// Width of the feed-forward layer.
-    pub d_ff: usize,
-    /// Layers.
-    pub num_layers: usize,
-    /// Attention heads.
-    pub num_heads: usize,
-    /// Buckets of relative distance, both directions together.
-    pub relative_attention_num_buckets: usize,
-    /// Distances from here on share a bucket.
-    pub relative_attention_max_distance: usize,
-    /// Added to the variance in layer norms.
-    pub layer_norm_epsilon: f64,
-    feed_forward_proj: String,
-}
-
-impl Default for TextConfig {
-    /// Hugging Face's defaults, for what a file leaves out.
-    fn default() -> Self {
-        Self {
-            model_type: "t5".into(),
-            vocab_size: 32_128,
-            d_model: 512,
-            d_kv: 64,
-            d_ff: 2048,
-            num_layers: 6,
-            num_heads: 8,
-            relative_attention_num_buckets: 32,
-            relative_attention_max_distance: 128,
-            layer_norm_epsilon: 1e-6,
-            feed_forward_proj: "relu".into(),
-        }
-    }
-}
-
-/// The `decoder` section: the language model.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct DecoderConfig {
-    /// Tokens of a codebook, without the start token.
-    pub vocab_size: usize,
-    /// The most steps that the positions were meant for.
-    pub max_position_embeddings: usize,
-    /// Layers.
-    pub num_hidden_layers: usize,
-    /// Width of the feed-forward layer.
-    pub ffn_dim: usize,
-    /// Attention heads.
-    pub num_attention_heads: usize,
-    /// Width of the states.
-    pub hidden_size: usize,
-    /// Codebooks of all channels together.
-    pub num_codebooks: usize,
-    /// 1, or 2 for the stereo layout.
-    pub audio_channels: usize,
-    activation_function: String,
-    bos_token_id: Option<u32>,
-    cross_attention_hidden_size: Option<usize>,
-}
-
-impl Default for DecoderConfig {
-    /// Hugging Face's defaults, for what a file leaves out.
-    fn default() -> Self {
-        Self {
-            vocab_size: 2048,
-            max_position_embeddings: 2048,
-            num_hidden_layers: 24,
-            ffn_dim: 4096,
-            num_attention_heads: 16,
-            hidden_size: 1024,
-            num_codebooks: 4,
-            audio_channels: 1,
-            activation_function: "gelu".into(),
-            bos_token_id: None,
-            cross_attention_hidden_size: None,
-        }
-    }
-}
-
-/// The function between the two feed-forward matrices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// With the exact error function.
-    Gelu,
-    /// With the tanh approximation.
-    GeluTanh,
-    /// Rectifier.
-    Relu,
-    /// x · sigmoid(x).
-    Silu,
-}
-
-impl Activation {
-    /// Applies it.
-    ///
-    /// # Errors
-    /// Those of the tensor library.
-    pub fn apply(self, x: &Tensor) -> CandleResult<Tensor> {
-        match self {
-            Self::Gelu => x.gelu_erf(),
-            Self::GeluTanh => x.gelu(),
-            Self::Relu => x.relu(),
-            Self::Silu => x.silu(),
-        }
-    }
 }
 
 impl Config {
@@ -171,10 +55,6 @@ impl Config {
             text_encoder: Value,
             decoder: Value,
             audio_encoder: Value,
-        }
-        #[derive(Deserialize)]
-        struct CodebookSize {
-            codebook_size: usize,
         }
         #[derive(Deserialize, Default)]
         struct Generation {
@@ -200,16 +80,15 @@ impl Config {
                 .map_err(|error| read(&path.with_file_name("generation_config.json"), error))?,
             None => Generation::default(),
         };
-        let size: CodebookSize = section(path, "audio_encoder", &file.audio_encoder)?;
         let text: TextConfig = section(path, "text_encoder", &file.text_encoder)?;
         let decoder: DecoderConfig = section(path, "decoder", &file.decoder)?;
         let codec: CodecConfig = section(path, "audio_encoder", &file.audio_encoder)?;
         text.check()?;
         decoder.check()?;
-        if size.codebook_size < decoder.vocab_size {
+        if codec.codebook_size < decoder.vocab_size {
             return unsupported(format!(
                 "a decoder of {} tokens over a codec of {}",
-                decoder.vocab_size, size.codebook_size
+                decoder.vocab_size, codec.codebook_size
             ));
         }
         let start_token = generation
@@ -233,144 +112,10 @@ impl Config {
             text,
             decoder,
             codec,
-            codec_codebook_size: size.codebook_size,
             start_token,
             max_frames,
             origin: file.origin.filter(|origin| !origin.is_empty()),
         })
-    }
-}
-
-impl TextConfig {
-    fn check(&self) -> Result<(), EngineError> {
-        if self.model_type != "t5" {
-            return unsupported(format!(
-                "a text encoder of type {}, not t5",
-                self.model_type
-            ));
-        }
-        within("text_encoder.vocab_size", self.vocab_size, 1..=1 << 20)?;
-        within("text_encoder.d_model", self.d_model, 1..=1 << 14)?;
-        within("text_encoder.d_kv", self.d_kv, 1..=1 << 12)?;
-        within("text_encoder.d_ff", self.d_ff, 1..=1 << 17)?;
-        within("text_encoder.num_layers", self.num_layers, 1..=256)?;
-        within("text_encoder.num_heads", self.num_heads, 1..=256)?;
-        let buckets = self.relative_attention_num_buckets;
-        within(
-            "text_encoder.relative_attention_num_buckets",
-            buckets,
-            4..=1 << 12,
-        )?;
-        // Half of the buckets is for a direction, half of these for single distances.
-        let distance = self.relative_attention_max_distance;
-        within(
-            "text_encoder.relative_attention_max_distance",
-            distance,
-            buckets / 4 + 1..=1 << 16,
-        )?;
-        within(
-            "text_encoder.layer_norm_epsilon",
-            self.layer_norm_epsilon,
-            0.0..=0.1,
-        )?;
-        match self.feed_forward_proj.as_str() {
-            "relu" | "gated-gelu" | "gated-silu" => Ok(()),
-            other => unsupported(format!("text_encoder.feed_forward_proj = {other}")),
-        }
-    }
-
-    /// Whether the feed-forward layer has a gate.
-    #[must_use]
-    pub fn gated(&self) -> bool {
-        self.feed_forward_proj.starts_with("gated-")
-    }
-
-    /// The same for candle's encoder.
-    #[must_use]
-    pub fn for_candle(&self) -> t5::Config {
-        let activation = match self.feed_forward_proj.as_str() {
-            "gated-gelu" => NnActivation::NewGelu,
-            "gated-silu" => NnActivation::Silu,
-            _ => NnActivation::Relu,
-        };
-        t5::Config {
-            vocab_size: self.vocab_size,
-            d_model: self.d_model,
-            d_kv: self.d_kv,
-            d_ff: self.d_ff,
-            num_layers: self.num_layers,
-            num_heads: self.num_heads,
-            relative_attention_num_buckets: self.relative_attention_num_buckets,
-            relative_attention_max_distance: self.relative_attention_max_distance,
-            layer_norm_epsilon: self.layer_norm_epsilon,
-            feed_forward_proj: t5::ActivationWithOptionalGating {
-                gated: self.gated(),
-                activation,
-            },
-            is_decoder: false,
-            use_cache: false,
-            ..t5::Config::default()
-        }
-    }
-}
-
-impl DecoderConfig {
-    fn check(&self) -> Result<(), EngineError> {
-        within("decoder.vocab_size", self.vocab_size, 2..=1 << 16)?;
-        within(
-            "decoder.max_position_embeddings",
-            self.max_position_embeddings,
-            1..=1 << 20,
-        )?;
-        within("decoder.num_hidden_layers", self.num_hidden_layers, 1..=256)?;
-        within("decoder.ffn_dim", self.ffn_dim, 1..=1 << 17)?;
-        within(
-            "decoder.num_attention_heads",
-            self.num_attention_heads,
-            1..=256,
-        )?;
-        // Sinusoids divide by half the width less one.
-        within("decoder.hidden_size", self.hidden_size, 4..=1 << 14)?;
-        within("decoder.audio_channels", self.audio_channels, 1..=2)?;
-        within("decoder.num_codebooks", self.num_codebooks, 1..=64)?;
-        if !self.hidden_size.is_multiple_of(self.num_attention_heads)
-            || !self.hidden_size.is_multiple_of(2)
-        {
-            return unsupported(format!(
-                "decoder.hidden_size = {} with {} attention heads",
-                self.hidden_size, self.num_attention_heads
-            ));
-        }
-        if !self.num_codebooks.is_multiple_of(self.audio_channels) {
-            return unsupported(format!(
-                "decoder.num_codebooks = {} for {} audio channels",
-                self.num_codebooks, self.audio_channels
-            ));
-        }
-        if let Some(width) = self.cross_attention_hidden_size {
-            return unsupported(format!("decoder.cross_attention_hidden_size = {width}"));
-        }
-        self.activation().map(|_| ())
-    }
-
-    /// The function of the feed-forward layers.
-    ///
-    /// # Errors
-    /// [`EngineError::Unsupported`] for one that is not known here.
-    pub fn activation(&self) -> Result<Activation, EngineError> {
-        match self.activation_function.as_str() {
-            "gelu" => Ok(Activation::Gelu),
-            "gelu_new" => Ok(Activation::GeluTanh),
-            "relu" => Ok(Activation::Relu),
-            "silu" | "swish" => Ok(Activation::Silu),
-            other => unsupported(format!("decoder.activation_function = {other}")),
-        }
-    }
-
-    /// Width of one attention head.
-    #[must_use]
-    pub fn head_width(&self) -> usize {
-        self.hidden_size / self.num_attention_heads
     }
 }
 

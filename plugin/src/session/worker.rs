@@ -145,7 +145,7 @@ impl<S: Screen> Worker<S> {
         match post {
             Post::Stop => return false,
             Post::Rate(rate_hz) => self.set_rate(rate_hz),
-            Post::Loaded(loaded) => self.load(loaded),
+            Post::Loaded(loaded, presses) => self.load(loaded, presses),
             Post::Ui(UiAction::Generate) => self.generate(false),
             Post::Ui(UiAction::Cancel) => {
                 if let Some(making) = &self.making {
@@ -168,9 +168,10 @@ impl<S: Screen> Worker<S> {
     }
 
     /// A loaded state takes the place of everything; a clip that is there already plays on.
-    fn load(&mut self, loaded: Loaded) {
-        // Parameters are restored just before; `generate` among them was not pressed now.
-        self.presses = self.params.generate_presses.load(Ordering::Acquire);
+    fn load(&mut self, loaded: Loaded, presses: u32) {
+        // Parameters are restored just before; `generate` among them was not pressed by anyone.
+        // What was pressed since is: a host may load a project and play its automation at once.
+        self.presses = presses;
         if let Some(why) = loaded.refused {
             self.say_error(&why);
             return;

@@ -1,0 +1,62 @@
+//! Ctrl+C: exit code 130, what was there before is still there, nothing else is.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::tempdir;
+
+use super::files;
+use crate::programs;
+
+#[test]
+fn an_interrupt_leaves_what_was_there() -> Result<()> {
+    // While the model is read, and well into the clip.
+    for moment in ["loading", "10%"] {
+        let folder = tempdir()?;
+        let out = folder.path().join("loop.wav");
+        std::fs::write(&out, "an older loop")?;
+        let mut child = programs::generate("techno drums")?
+            .args(["--seconds", "29", "--threads", "1", "--out"])
+            .arg(&out)
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut lines = BufReader::new(child.stderr.take().context("no standard error")?).lines();
+        while let Some(line) = lines.next().transpose()? {
+            if line.contains(moment) {
+                break;
+            }
+        }
+        let begin = Instant::now();
+        let kill = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()?;
+        ensure!(kill.success(), "cannot interrupt it");
+        let rest = lines.collect::<Result<Vec<String>, _>>()?;
+        let status = child.wait()?;
+        ensure!(
+            status.code() == Some(130),
+            "interrupted at {moment:?}: {status}\n{rest:?}"
+        );
+        // A step takes far less, even in an unoptimised build.
+        ensure!(
+            begin.elapsed() < Duration::from_secs(6),
+            "it took {:?}",
+            begin.elapsed()
+        );
+        ensure!(
+            files(folder.path())? == ["loop.wav"],
+            "left: {:?}",
+            files(folder.path())?
+        );
+        ensure!(
+            std::fs::read_to_string(&out)? == "an older loop",
+            "the old file is gone"
+        );
+        let last = rest.last().context("it says nothing")?;
+        ensure!(last.contains("interrupted"), "it says {last:?}");
+    }
+    Ok(())
+}
