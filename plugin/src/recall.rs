@@ -8,12 +8,10 @@
 use barline_engine::Clip;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flacenc::component::BitRepr;
-use flacenc::error::Verify;
 
+use crate::flac;
 use crate::state::SavedClip;
 
-const BITS: usize = 24;
 /// Full scale of 24-bit samples.
 const SCALE: f32 = 8_388_608.0;
 /// No clip is longer than this; a file that says so is not one of ours.
@@ -53,31 +51,20 @@ pub fn pack(clip: &Clip) -> Result<SavedClip, RecallError> {
     if frames == 0 || clip.channels.iter().any(|channel| channel.len() != frames) {
         return Err(fail("it is empty".into()));
     }
-    let mut interleaved = Vec::with_capacity(frames * clip.channels.len());
-    for frame in 0..frames {
-        for channel in &clip.channels {
-            interleaved.push((channel[frame] * SCALE).round().clamp(-SCALE, SCALE - 1.0) as i32);
-        }
-    }
-    let config = flacenc::config::Encoder::default()
-        .into_verified()
-        .map_err(|(_, error)| fail(error.to_string()))?;
-    let source = flacenc::source::MemSource::from_samples(
-        &interleaved,
-        clip.channels.len(),
-        BITS,
-        clip.rate_hz as usize,
-    );
-    let stream = flacenc::encode_with_fixed_block_size(&config, source, config.block_size)
-        .map_err(|error| fail(error.to_string()))?;
-    let mut sink = flacenc::bitsink::ByteSink::new();
-    stream
-        .write(&mut sink)
-        .map_err(|error| fail(error.to_string()))?;
+    let samples: Vec<Vec<i32>> = clip
+        .channels
+        .iter()
+        .map(|channel| channel.iter().map(|sample| to_integer(*sample)).collect())
+        .collect();
+    let bytes = flac::encode(&samples, clip.rate_hz);
     Ok(SavedClip {
-        flac: STANDARD.encode(sink.as_slice()),
+        flac: STANDARD.encode(bytes),
         facts: clip.facts.clone(),
     })
+}
+
+fn to_integer(sample: f32) -> i32 {
+    (sample * SCALE).round().clamp(-SCALE, SCALE - 1.0) as i32
 }
 
 /// Unpacks a clip.
@@ -94,7 +81,7 @@ pub fn unpack(saved: &SavedClip) -> Result<Recalled, RecallError> {
     let info = reader.streaminfo();
     let count = info.channels as usize;
     let frames = info.samples.unwrap_or(0);
-    if info.bits_per_sample as usize != BITS
+    if info.bits_per_sample != flac::BITS
         || !(1..=2).contains(&count)
         || !(1..=MAX_FRAMES).contains(&frames)
         || !(8_000..=192_000).contains(&info.sample_rate)

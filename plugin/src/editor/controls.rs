@@ -110,7 +110,7 @@ pub(super) fn slider<P: Param>(
     setter: &ParamSetter,
     width: f32,
 ) -> Response {
-    const VALUE_WIDTH: f32 = 62.0;
+    const VALUE_WIDTH: f32 = 72.0;
     let (rect, response) =
         ui.allocate_exact_size(vec2(width + VALUE_WIDTH, ROW), Sense::click_and_drag());
     let track = Rect::from_min_max(

@@ -71,7 +71,13 @@ fn save(ui: &mut Ui, snapshot: &Snapshot, folder: &mut String, action: &mut Opti
             ui.set_width(380.0);
             ui.label(RichText::new("Folder, or a file that ends in .wav").color(QUIET));
             ui.horizontal(|ui| {
-                ui.add(TextEdit::singleline(folder).desired_width(300.0));
+                ui.add(
+                    TextEdit::singleline(folder)
+                        .desired_width(300.0)
+                        .min_size(vec2(300.0, ROW))
+                        .margin(egui::Margin::symmetric(8, 4))
+                        .align(egui::Align2::LEFT_CENTER),
+                );
                 let usable = !folder.trim().is_empty();
                 if controls::button(ui, "Save", vec2(64.0, ROW), Weight::Main, usable).clicked() {
                     *action = Some(UiAction::SaveWav(PathBuf::from(folder.trim())));

@@ -132,16 +132,17 @@ fn seed(ui: &mut Ui, project: &mut Project) {
     } else {
         "A new seed every time"
     };
-    if controls::chip(ui, "Seed", project.seed_locked)
-        .on_hover_text(hint)
-        .clicked()
-    {
-        project.seed_locked = !project.seed_locked;
-    }
+    ui.label(RichText::new("Seed").color(QUIET));
     let value = egui::DragValue::new(&mut project.seed).speed(0.2);
     let response = ui.add(value).on_hover_text("Type a seed to keep it");
     if response.changed() {
         project.seed_locked = true;
+    }
+    if controls::chip(ui, "Lock", project.seed_locked)
+        .on_hover_text(hint)
+        .clicked()
+    {
+        project.seed_locked = !project.seed_locked;
     }
 }
 

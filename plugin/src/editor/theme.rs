@@ -24,6 +24,8 @@ pub(crate) const QUIET: Color32 = Color32::from_rgb(0xA9, 0xB0, 0xBF);
 pub(crate) const ACCENT: Color32 = Color32::from_rgb(0xFF, 0xB0, 0x4A);
 /// The accent under the pointer.
 pub(crate) const ACCENT_HOVER: Color32 = Color32::from_rgb(0xFF, 0xC4, 0x78);
+/// The ground of what is picked in a list, and of selected text.
+pub(crate) const PICKED: Color32 = Color32::from_rgb(0x43, 0x31, 0x17);
 /// Text on the accent.
 pub(crate) const ON_ACCENT: Color32 = Color32::from_rgb(0x1E, 0x14, 0x04);
 /// Errors.
@@ -79,7 +81,7 @@ pub(crate) fn install(ctx: &Context) {
         visuals.error_fg_color = ERROR;
         visuals.warn_fg_color = ACCENT;
         visuals.hyperlink_color = ACCENT;
-        visuals.selection.bg_fill = Color32::from_rgb(0x6B, 0x48, 0x16);
+        visuals.selection.bg_fill = PICKED;
         visuals.selection.stroke = Stroke::new(1.0, ACCENT);
         visuals.slider_trailing_fill = true;
         let widgets = &mut visuals.widgets;
@@ -133,7 +135,7 @@ mod tests {
 
     #[test]
     fn text_passes_wcag_aa() {
-        for ground in [GROUND, CARD, FIELD, FIELD_HOVER] {
+        for ground in [GROUND, CARD, FIELD, FIELD_HOVER, PICKED] {
             for text in [TEXT, QUIET, ACCENT, ERROR] {
                 let contrast = contrast(text, ground);
                 assert!(contrast >= 4.5, "{text:?} on {ground:?} is {contrast:.2}");
