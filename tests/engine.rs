@@ -24,7 +24,9 @@ fn request(seconds: f64, seed: u64) -> GenerateRequest {
 }
 
 fn next(job: &Job) -> EngineEvent {
-    job.events().recv_timeout(PATIENCE).expect("an event before the last one")
+    job.events()
+        .recv_timeout(PATIENCE)
+        .expect("an event before the last one")
 }
 
 fn clip(job: &Job) -> Arc<Clip> {
@@ -41,11 +43,26 @@ fn clip(job: &Job) -> Arc<Clip> {
 #[test]
 fn events_come_in_order_and_the_chunks_make_the_clip() {
     let engine = Engine::start().expect("an engine");
-    let length = Length::Bars { bars: 1, beats_per_bar: 4, tempo_bpm: 174.0 };
-    let job = engine.submit(GenerateRequest { length, ..request(0.0, 3) }).expect("a job");
+    let length = Length::Bars {
+        bars: 1,
+        beats_per_bar: 4,
+        tempo_bpm: 174.0,
+    };
+    let job = engine
+        .submit(GenerateRequest {
+            length,
+            ..request(0.0, 3)
+        })
+        .expect("a job");
     assert!(matches!(next(&job), EngineEvent::Queued { ahead: 0 }));
     assert!(matches!(next(&job), EngineEvent::Loading));
-    let EngineEvent::Started { steps, frames, rate_hz, channels } = next(&job) else {
+    let EngineEvent::Started {
+        steps,
+        frames,
+        rate_hz,
+        channels,
+    } = next(&job)
+    else {
         panic!("not started")
     };
     assert_eq!((rate_hz, channels), (32_000, 1));
@@ -53,7 +70,11 @@ fn events_come_in_order_and_the_chunks_make_the_clip() {
     let (mut heard, mut last_step) = (Vec::new(), 0);
     let clip = loop {
         match next(&job) {
-            EngineEvent::Progress { step, steps: all, steps_per_second } => {
+            EngineEvent::Progress {
+                step,
+                steps: all,
+                steps_per_second,
+            } => {
                 assert_eq!((step, all), (last_step + 1, steps));
                 assert!(steps_per_second > 0.0);
                 last_step = step;
@@ -74,7 +95,10 @@ fn events_come_in_order_and_the_chunks_make_the_clip() {
     // The ends of a loop are ramped to zero.
     assert_eq!(clip.channels[0].first(), Some(&0.0));
     assert_eq!(clip.channels[0].last(), Some(&0.0));
-    assert!(job.events().recv_timeout(PATIENCE).is_err(), "nothing comes after the last event");
+    assert!(
+        job.events().recv_timeout(PATIENCE).is_err(),
+        "nothing comes after the last event"
+    );
 }
 
 #[test]
@@ -82,7 +106,14 @@ fn a_seed_makes_the_same_samples_on_any_number_of_threads() {
     let engine = Engine::start().expect("an engine");
     let mut clips = [1, 2, 3, 1].into_iter().map(|threads| {
         let threads = NonZeroUsize::new(threads);
-        clip(&engine.submit(GenerateRequest { threads, ..request(1.0, 11) }).expect("a job"))
+        clip(
+            &engine
+                .submit(GenerateRequest {
+                    threads,
+                    ..request(1.0, 11)
+                })
+                .expect("a job"),
+        )
     });
     let first = clips.next().expect("a clip");
     for other in clips {
@@ -115,7 +146,10 @@ fn cancel_ends_a_job_within_two_steps_and_the_next_one_runs() {
             _ => {}
         }
     }
-    assert!(steps_after <= sent + 2, "{steps_after} steps, {sent} events before");
+    assert!(
+        steps_after <= sent + 2,
+        "{steps_after} steps, {sent} events before"
+    );
     assert_eq!(clip(&short).frames(), 6_400);
     assert!(start.elapsed() < PATIENCE);
 }
@@ -133,7 +167,12 @@ fn what_cannot_be_done_is_refused_in_words() {
     };
     assert!(matches!(error, EngineError::TooLong { .. }), "{error}");
     let gone = ModelSource::Folder("no/such/model".into());
-    let job = engine.submit(GenerateRequest { model: gone, ..request(1.0, 1) }).expect("queued");
+    let job = engine
+        .submit(GenerateRequest {
+            model: gone,
+            ..request(1.0, 1)
+        })
+        .expect("queued");
     let error = loop {
         match next(&job) {
             EngineEvent::Failed(error) => break error,
@@ -144,7 +183,10 @@ fn what_cannot_be_done_is_refused_in_words() {
     assert!(matches!(error, EngineError::ModelMissing { .. }), "{error}");
     assert!(error.to_string().contains("no/such/model"));
     // The worker goes on.
-    assert_eq!(clip(&engine.submit(request(0.2, 1)).expect("a job")).frames(), 6_400);
+    assert_eq!(
+        clip(&engine.submit(request(0.2, 1)).expect("a job")).frames(),
+        6_400
+    );
 }
 
 #[test]
@@ -154,7 +196,11 @@ fn dropping_the_engine_ends_its_thread_and_its_jobs() {
     while !matches!(next(&job), EngineEvent::Progress { .. }) {}
     let start = Instant::now();
     drop(engine);
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        start.elapsed()
+    );
     let last = job.events().iter().last();
     assert!(matches!(last, Some(EngineEvent::Cancelled)), "{last:?}");
 }
@@ -171,15 +217,27 @@ fn all_who_ask_share_one_engine() {
 fn the_engines_threads_stand_back() {
     let engine = Engine::start().expect("an engine");
     let threads = NonZeroUsize::new(2);
-    let job = engine.submit(GenerateRequest { threads, ..request(5.0, 1) }).expect("a job");
+    let job = engine
+        .submit(GenerateRequest {
+            threads,
+            ..request(5.0, 1)
+        })
+        .expect("a job");
     while !matches!(next(&job), EngineEvent::Progress { .. }) {}
     let mut found = 0;
     for task in std::fs::read_dir("/proc/self/task").expect("tasks") {
-        let stat = std::fs::read_to_string(task.expect("a task").path().join("stat")).unwrap_or_default();
-        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
+        let stat =
+            std::fs::read_to_string(task.expect("a task").path().join("stat")).unwrap_or_default();
+        let Some((head, tail)) = stat.rsplit_once(')') else {
+            continue;
+        };
         if head.contains("(barline-") {
             // Field 19 of the line is the nice value (proc(5)); 17 fields after the name.
-            let nice: i32 = tail.split_whitespace().nth(16).and_then(|n| n.parse().ok()).expect("nice");
+            let nice: i32 = tail
+                .split_whitespace()
+                .nth(16)
+                .and_then(|n| n.parse().ok())
+                .expect("nice");
             assert!(nice > 0, "{stat}");
             found += 1;
         }

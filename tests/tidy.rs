@@ -14,24 +14,49 @@ const EMPTY_NAMES: [&str; 5] = ["utils", "util", "common", "manager", "helper"];
 
 /// Files under a path (a prefix) never name these.
 const ROOMS: [(&str, &[&str]); 5] = [
-    ("engine/src", &["nice_plug", "egui", "barline_player", "barline_plugin"]),
+    (
+        "engine/src",
+        &["nice_plug", "egui", "barline_player", "barline_plugin"],
+    ),
     (
         "plugin/player",
-        &["candle", "tokenizers", "nice_plug", "egui", "barline_engine", "std::fs", "std::io", "std::net"],
+        &[
+            "candle",
+            "tokenizers",
+            "nice_plug",
+            "egui",
+            "barline_engine",
+            "std::fs",
+            "std::io",
+            "std::net",
+        ],
     ),
-    ("plugin/src/editor", &["barline_engine", "barline_player", "std::fs", "std::net"]),
-    ("plugin/src/params.rs", &["barline_engine", "barline_player", "std::fs"]),
-    ("xtask/src", &["barline_engine", "barline_player", "barline_plugin"]),
+    (
+        "plugin/src/editor",
+        &["barline_engine", "barline_player", "std::fs", "std::net"],
+    ),
+    (
+        "plugin/src/params.rs",
+        &["barline_engine", "barline_player", "std::fs"],
+    ),
+    (
+        "xtask/src",
+        &["barline_engine", "barline_player", "barline_plugin"],
+    ),
 ];
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests/ lies in the workspace")
 }
 
 /// All Rust sources with their paths from the root.
 fn sources() -> Vec<(String, String)> {
-    let mut folders: Vec<PathBuf> =
-        ["engine", "plugin", "xtask", "tests"].iter().map(|name| root().join(name)).collect();
+    let mut folders: Vec<PathBuf> = ["engine", "plugin", "xtask", "tests"]
+        .iter()
+        .map(|name| root().join(name))
+        .collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder of the workspace") {
@@ -41,7 +66,11 @@ fn sources() -> Vec<(String, String)> {
                     folders.push(path);
                 }
             } else if path.extension() == Some("rs".as_ref()) {
-                let name = path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");
+                let name = path
+                    .strip_prefix(root())
+                    .expect("below the root")
+                    .to_string_lossy()
+                    .replace('\\', "/");
                 files.push((name, fs::read_to_string(&path).expect("UTF-8")));
             }
         }
@@ -77,10 +106,17 @@ fn rooms_use_only_what_they_may() {
 fn engine_and_player_meet_in_the_session_only() {
     let mut findings = Vec::new();
     for (name, text) in sources() {
-        let may = ["plugin/src/session", "plugin/src/lib.rs", "tests/"].iter().any(|p| name.starts_with(p));
-        let uses = |krate: &str| text.lines().any(|l| !l.trim_start().starts_with("//") && l.contains(krate));
+        let may = ["plugin/src/session", "plugin/src/lib.rs", "tests/"]
+            .iter()
+            .any(|p| name.starts_with(p));
+        let uses = |krate: &str| {
+            text.lines()
+                .any(|l| !l.trim_start().starts_with("//") && l.contains(krate))
+        };
         if !may && uses("barline_engine") && uses("barline_player") {
-            findings.push(format!("{name}: engine and player meet outside the session"));
+            findings.push(format!(
+                "{name}: engine and player meet outside the session"
+            ));
         }
     }
     check(&findings);
@@ -97,7 +133,11 @@ fn files_say_what_they_are_and_hold_one_noun() {
         if lines > MAX_LINES {
             findings.push(format!("{name}: {lines} lines"));
         }
-        let stem = Path::new(&name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = Path::new(&name)
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if EMPTY_NAMES.contains(&stem.as_str()) {
             findings.push(format!("{name}: a name that says nothing"));
         }

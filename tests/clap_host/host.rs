@@ -225,7 +225,7 @@ impl Host {
     /// Runs what the plugin asked to have run on the main thread.
     fn attend(&mut self) {
         let asked = |shared: &Shared| shared.callback.swap(false, Ordering::AcqRel);
-        if self.instance.access_shared_handler(|shared| asked(shared)) {
+        if self.instance.access_shared_handler(asked) {
             self.instance.call_on_main_thread_callback();
         }
     }

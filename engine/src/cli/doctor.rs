@@ -109,8 +109,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         writeln!(out, "Load       {:.2} s", findings.load_seconds)?;
         writeln!(
             out,
-            "Speed      {:.1} steps/s on {} threads: {:.2} × real time",
-            findings.steps_per_second, findings.threads, findings.real_time_factor
+            "Speed      {:.1} steps/s, {:.2} × real time, threads: {}",
+            findings.steps_per_second, findings.real_time_factor, findings.threads
         )?;
     }
     Ok(())

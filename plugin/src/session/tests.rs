@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use barline_engine::Length;
 use barline_engine::resample::resample;
-use barline_engine::{Clip, ClipFacts, Sampling};
+use barline_engine::{
+    Clip, ClipFacts, Engine, EngineEvent, GenerateRequest, Length, ModelSource, Sampling,
+};
 use barline_player::{Settings, Transport};
+use nice_plug::params::Params;
 
 use super::*;
 use crate::recall;
@@ -77,16 +79,16 @@ fn settle(session: &Session, player: &mut Player) {
     player.receive();
 }
 
-/// A second of the clip from its start, as a host at 120 BPM hears it.
-fn play(player: &mut Player, rate_hz: u32) -> Vec<f32> {
+/// A second of the clip from its start, as a host at that tempo hears it.
+fn play(player: &mut Player, rate_hz: u32, tempo_bpm: f64) -> Vec<f32> {
     player.reset(f64::from(rate_hz));
     let mut heard = Vec::new();
     let (mut left, mut right) = (vec![0.0; 256], vec![0.0; 256]);
     while heard.len() < rate_hz as usize {
-        let beats = heard.len() as f64 * 2.0 / f64::from(rate_hz);
+        let beats = heard.len() as f64 * tempo_bpm / 60.0 / f64::from(rate_hz);
         let transport = Transport {
             playing: true,
-            tempo_bpm: 120.0,
+            tempo_bpm,
             beats: Some(beats),
         };
         player.process(&transport, &Settings::default(), &mut left, &mut right);
@@ -120,7 +122,7 @@ fn a_clip_of_the_project_plays_at_every_rate() {
         settle(&session, &mut player);
         let total = u64::from(rate_hz) * 2;
         let clip = resample(&recalled.channels, RATE_HZ, rate_hz, total);
-        assert_same(&play(&mut player, rate_hz), &clip[0], rate_hz);
+        assert_same(&play(&mut player, rate_hz, 120.0), &clip[0], rate_hz);
     }
     let view = handle.snapshot().clip.clone().unwrap();
     assert_eq!((view.beats, view.peaks.len()), (4.0, crate::view::COLUMNS));
@@ -250,6 +252,143 @@ fn sessions_come_and_go_without_waiting() {
             generate: false,
             refused: None,
         });
+        let start = Instant::now();
+        drop(session);
+        assert!(start.elapsed() < Duration::from_millis(100));
+    }
+}
+
+/// A state that asks for the four bars of the default at 240 BPM.
+fn ask(params: &BarlineParams, session: &Session) -> GenerateRequest {
+    params.project.update(|project| {
+        project.prompt = "techno drums".into();
+        project.tempo_bpm = 240.0;
+        project.seed = 7;
+    });
+    session.handle().loaded(Loaded {
+        clip: None,
+        generate: true,
+        refused: None,
+    });
+    GenerateRequest {
+        model: ModelSource::Starter,
+        prompt: "techno drums, 240 bpm".into(),
+        length: Length::Bars {
+            bars: 4,
+            beats_per_bar: 4,
+            tempo_bpm: 240.0,
+        },
+        sampling: Sampling::default(),
+        seed: 7,
+        threads: None,
+        key: None,
+    }
+}
+
+/// The clip that the engine makes by itself.
+fn alone(request: GenerateRequest) -> Arc<Clip> {
+    let job = Engine::shared().unwrap().submit(request).unwrap();
+    for event in job.events() {
+        match event {
+            EngineEvent::Finished(clip) => return clip,
+            EngineEvent::Failed(error) => panic!("{error}"),
+            _ => {}
+        }
+    }
+    panic!("the engine ended without a clip");
+}
+
+#[test]
+fn a_prompt_becomes_a_loop_that_the_project_keeps() {
+    let (params, session, mut player) = start();
+    session.handle().set_rate(48_000.0);
+    let request = ask(&params, &session);
+    settle(&session, &mut player);
+    let clip = alone(request);
+    let want = resample(&clip.channels, clip.rate_hz, 48_000, 192_000);
+    assert!(
+        want[0].iter().any(|sample| sample.abs() > 0.01),
+        "the clip is silent"
+    );
+    assert_same(&play(&mut player, 48_000, 240.0), &want[0], 48_000);
+    let snapshot = session.handle().snapshot();
+    assert_eq!((&snapshot.phase, &snapshot.message), (&Phase::Idle, &None));
+    assert_eq!(
+        snapshot
+            .clip
+            .as_ref()
+            .and_then(|clip| clip.facts.clone())
+            .unwrap()
+            .seed,
+        7
+    );
+
+    // Saved and opened again, it is there without the engine.
+    let fields = params.serialize_fields();
+    let (params, session, mut player) = start();
+    let handle = session.handle().clone();
+    params.project.on_load(move |loaded| handle.loaded(loaded));
+    session.handle().set_rate(48_000.0);
+    params.deserialize_fields(&fields);
+    settle(&session, &mut player);
+    assert_same(&play(&mut player, 48_000, 240.0), &want[0], 48_000);
+    let mut facts = session
+        .handle()
+        .snapshot()
+        .clip
+        .clone()
+        .unwrap()
+        .facts
+        .unwrap();
+    facts.generate_seconds = clip.facts.generate_seconds;
+    assert_eq!(facts, clip.facts);
+    assert_eq!(params.serialize_fields(), fields);
+}
+
+#[test]
+fn a_cancelled_clip_leaves_the_one_before() {
+    let (params, session, mut player) = start();
+    session.handle().set_rate(48_000.0);
+    session.handle().loaded(Loaded {
+        clip: Some(saved()),
+        generate: false,
+        refused: None,
+    });
+    settle(&session, &mut player);
+    let before = player.clip();
+    params
+        .project
+        .update(|project| project.prompt = "techno drums".into());
+    session.handle().send(UiAction::Generate);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !matches!(session.handle().snapshot().phase, Phase::Generating { step, .. } if step > 3) {
+        assert!(
+            Instant::now() < deadline,
+            "{:?}",
+            session.handle().snapshot()
+        );
+        std::thread::sleep(Duration::from_millis(1));
+        player.receive();
+    }
+    let cancel = Instant::now();
+    session.handle().send(UiAction::Cancel);
+    settle(&session, &mut player);
+    assert!(cancel.elapsed() < Duration::from_secs(2));
+    assert_eq!(player.clip(), before);
+    assert_eq!(session.handle().snapshot().phase, Phase::Idle);
+    assert_eq!(
+        session.handle().snapshot().clip.clone().unwrap().seed,
+        facts().seed
+    );
+}
+
+#[test]
+fn instances_go_away_while_they_generate() {
+    for _ in 0..10 {
+        let (params, session, _player) = start();
+        session.handle().set_rate(48_000.0);
+        ask(&params, &session);
+        std::thread::sleep(Duration::from_millis(30));
         let start = Instant::now();
         drop(session);
         assert!(start.elapsed() < Duration::from_millis(100));
