@@ -1,9 +1,9 @@
 //! A finished clip as text inside a project: FLAC in base64, and back.
 //!
 //! Session thread. 24 bits, so that a WAV of 24 bits saved before and after a project is
-//! closed is the same to the bit; at 16 bits it would not be, and a loop takes 1.6 times
-//! the room. The other way, the clip's tokens (2 kB) decoded on load, needs the very model
-//! that made them on every machine that opens the project.
+//! closed is the same to the bit; at 16 bits it would not be. A mono loop of the starter takes
+//! about 90 kB a second in the state. The other way, the clip's tokens (0.3 kB a second) decoded
+//! on load, needs the very model that made them on every machine that opens the project.
 
 use barline_engine::Clip;
 use base64::Engine as _;
