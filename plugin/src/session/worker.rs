@@ -25,7 +25,7 @@ use crate::view::{Message, Phase, Snapshot, UiAction};
 const PUBLISH_EVERY: Duration = Duration::from_millis(33);
 /// How often the thread looks after the player: while it plays in an open panel, while clips
 /// wait for room on their way to it, and else.
-const PACE_PLAYING: Duration = Duration::from_millis(16);
+const PACE_PLAYING: Duration = Duration::from_millis(33);
 const PACE_HANDING_OVER: Duration = Duration::from_millis(2);
 const PACE_IDLE: Duration = Duration::from_millis(40);
 /// A playhead of which nothing was heard for so long does not move any more.
