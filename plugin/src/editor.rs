@@ -148,7 +148,7 @@ impl NiceEguiApp for Panel {
             let footer = theme::ROW + theme::GAP;
             let spare = ui.available_height() - footer - status::card_height(0.0);
             theme::card().show(ui, |ui| {
-                let size = vec2(ui.available_width(), spare.max(72.0));
+                let size = vec2(ui.available_width(), spare.max(48.0));
                 let (_, picture) = ui.allocate_space(size);
                 waveform::show(ui, picture, &snapshot, live.playhead_beats());
                 actions.extend(status::show(ui, &snapshot));

@@ -72,9 +72,9 @@ pub(super) fn button(
     })
 }
 
-/// A button as wide as its text.
+/// A button as wide as its text and the usual padding.
 pub(super) fn chip(ui: &mut Ui, text: &str, on: bool) -> Response {
-    let width = text_width(ui, text) + 20.0;
+    let width = text_width(ui, text) + 2.0 * ui.spacing().button_padding.x;
     let weight = if on { Weight::On } else { Weight::Plain };
     button(ui, text, vec2(width, ROW), weight, true)
 }

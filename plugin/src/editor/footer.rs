@@ -21,6 +21,11 @@ pub(super) fn show(
     folder: &mut String,
 ) -> Option<UiAction> {
     let mut action = None;
+    let volume_width = if ui.available_width() < 660.0 {
+        96.0
+    } else {
+        132.0
+    };
     ui.horizontal(|ui| {
         let play = params.play.value();
         let hint = "Whether the loop sounds while the host plays";
@@ -36,7 +41,7 @@ pub(super) fn show(
         }
         ui.add_space(theme::NEAR);
         ui.label(RichText::new("Volume").color(QUIET));
-        controls::slider(ui, &params.gain, setter, 132.0)
+        controls::slider(ui, &params.gain, setter, volume_width)
             .on_hover_text("Volume (double-click: 0 dB)");
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             save(ui, snapshot, folder, &mut action);

@@ -16,6 +16,8 @@ use crate::wording::{self, GENRES, INSTRUMENTS, KEYS, MOODS, NO_DRUMS};
 /// Height of the prompt field and the button beside it.
 const FIELD_HEIGHT: f32 = 58.0;
 const BUTTON_WIDTH: f32 = 124.0;
+/// Rows that are narrower than this are set closer.
+const NARROW: f32 = 660.0;
 /// Bars that have a button; hosts may set the ones between.
 const BARS: [i32; 4] = [1, 2, 4, MAX_BARS];
 
@@ -30,6 +32,12 @@ pub(super) fn show(
 ) -> Option<UiAction> {
     let mut action = None;
     theme::card().show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        let narrow = ui.available_width() < NARROW;
+        if narrow {
+            ui.spacing_mut().button_padding.x = 7.0;
+            ui.spacing_mut().item_spacing.x = 6.0;
+        }
         ui.horizontal(|ui| {
             let width = ui.available_width() - BUTTON_WIDTH - NEAR;
             let entered = field(ui, &mut project.prompt, width);
@@ -39,15 +47,16 @@ pub(super) fn show(
             }
         });
         ui.horizontal_wrapped(|ui| {
-            pick(ui, "Genre", &GENRES, &mut project.genre);
-            pick(ui, "Mood", &MOODS, &mut project.mood);
-            pick(ui, "Key", &KEYS, &mut project.key);
-            ui.add_space(NEAR);
+            let (width, space) = if narrow { (72.0, 2.0) } else { (84.0, NEAR) };
+            pick(ui, "Genre", width, &GENRES, &mut project.genre);
+            pick(ui, "Mood", width, &MOODS, &mut project.mood);
+            pick(ui, "Key", width, &KEYS, &mut project.key);
+            ui.add_space(space);
             bars(ui, params, setter);
-            ui.add_space(NEAR);
+            ui.add_space(space);
             seed(ui, project);
         });
-        instruments(ui, &mut project.instruments);
+        instruments(ui, &mut project.instruments, narrow);
         let text = wording::prompt(project, tempo_bpm);
         let text = if text.is_empty() {
             "Type a few words, or pick a genre, a mood or instruments.".to_owned()
@@ -94,13 +103,13 @@ fn button(ui: &mut Ui, phase: &Phase) -> Option<UiAction> {
 }
 
 /// A list of which one or none is picked.
-fn pick(ui: &mut Ui, name: &str, choices: &[&str], picked: &mut Option<String>) {
+fn pick(ui: &mut Ui, name: &str, width: f32, choices: &[&str], picked: &mut Option<String>) {
     let text = match picked {
         Some(choice) => RichText::new(choice.as_str()).color(theme::ACCENT),
         None => RichText::new(name).color(QUIET),
     };
     ComboBox::from_id_salt(name)
-        .width(84.0)
+        .width(width)
         .height(280.0)
         .selected_text(text)
         .show_ui(ui, |ui| {
@@ -146,9 +155,10 @@ fn seed(ui: &mut Ui, project: &mut Project) {
     }
 }
 
-fn instruments(ui: &mut Ui, picked: &mut Vec<String>) {
+fn instruments(ui: &mut Ui, picked: &mut Vec<String>, narrow: bool) {
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
+        let space = if narrow { 3.0 } else { 6.0 };
+        ui.spacing_mut().item_spacing = vec2(space, 6.0);
         for name in INSTRUMENTS.into_iter().chain([NO_DRUMS]) {
             let on = picked.iter().any(|other| other == name);
             if controls::chip(ui, name, on).clicked() {

@@ -169,16 +169,16 @@ impl<S: Screen> Worker<S> {
                 else {
                     return;
                 };
+                take.facts = Some(clip.facts.clone());
+                if let Some(mut feed) = feed {
+                    feed.pump(&take, &mut self.control);
+                }
                 match recall::pack(&clip) {
                     Ok(saved) => take.saved = Some(Arc::new(saved)),
                     Err(error) => self.say_error(&error),
                 }
                 self.params.project.keep_clip(take.saved.clone());
                 self.params.project.keep_generating(false);
-                take.facts = Some(clip.facts.clone());
-                if let Some(mut feed) = feed {
-                    feed.pump(&take, &mut self.control);
-                }
                 self.take = Some(take);
                 self.show(Phase::Idle);
             }
