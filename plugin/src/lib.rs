@@ -6,7 +6,6 @@
 
 pub mod editor;
 pub mod export;
-mod flac;
 pub mod offline;
 pub mod params;
 pub mod recall;

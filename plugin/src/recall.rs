@@ -5,13 +5,18 @@
 //! about 90 kB a second in the state. The other way, the clip's tokens (0.3 kB a second) decoded
 //! on load, needs the very model that made them on every machine that opens the project.
 
+use std::io::Cursor;
+
 use barline_engine::Clip;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flac_codec::decode::FlacSampleReader;
+use flac_codec::encode::{FlacSampleWriter, Options};
+use flac_codec::metadata::Metadata;
 
-use crate::flac;
 use crate::state::SavedClip;
 
+const BITS: u32 = 24;
 /// Full scale of 24-bit samples.
 const SCALE: f32 = 8_388_608.0;
 /// No clip is longer than this; a file that says so is not one of ours.
@@ -51,16 +56,27 @@ pub fn pack(clip: &Clip) -> Result<SavedClip, RecallError> {
     if frames == 0 || clip.channels.iter().any(|channel| channel.len() != frames) {
         return Err(fail("it is empty".into()));
     }
-    let samples: Vec<Vec<i32>> = clip
-        .channels
-        .iter()
-        .map(|channel| channel.iter().map(|sample| to_integer(*sample)).collect())
+    let samples: Vec<i32> = (0..frames)
+        .flat_map(|frame| clip.channels.iter().map(move |channel| channel[frame]))
+        .map(to_integer)
         .collect();
-    let bytes = flac::encode(&samples, clip.rate_hz);
+    let bytes = encode(&samples, clip.rate_hz, clip.channels.len())
+        .map_err(|error| fail(error.to_string()))?;
     Ok(SavedClip {
         flac: STANDARD.encode(bytes),
         facts: clip.facts.clone(),
     })
+}
+
+/// Interleaved samples as a FLAC file.
+fn encode(samples: &[i32], rate_hz: u32, channels: usize) -> Result<Vec<u8>, flac_codec::Error> {
+    let mut file = Cursor::new(Vec::new());
+    let (options, total) = (Options::default(), Some(samples.len() as u64));
+    let mut writer =
+        FlacSampleWriter::new(&mut file, options, rate_hz, BITS, channels as u8, total)?;
+    writer.write(samples)?;
+    writer.finalize()?;
+    Ok(file.into_inner())
 }
 
 fn to_integer(sample: f32) -> i32 {
@@ -77,33 +93,33 @@ pub fn unpack(saved: &SavedClip) -> Result<Recalled, RecallError> {
         .decode(&saved.flac)
         .map_err(|error| fail(error.to_string()))?;
     let mut reader =
-        claxon::FlacReader::new(bytes.as_slice()).map_err(|error| fail(error.to_string()))?;
-    let info = reader.streaminfo();
-    let count = info.channels as usize;
-    let frames = info.samples.unwrap_or(0);
-    if info.bits_per_sample != flac::BITS
+        FlacSampleReader::new(Cursor::new(bytes)).map_err(|error| fail(error.to_string()))?;
+    let info = reader.metadata();
+    let (rate_hz, count) = (info.sample_rate(), usize::from(info.channel_count()));
+    let frames = info.total_samples().unwrap_or(0);
+    if info.bits_per_sample() != BITS
         || !(1..=2).contains(&count)
         || !(1..=MAX_FRAMES).contains(&frames)
-        || !(8_000..=192_000).contains(&info.sample_rate)
+        || !(8_000..=192_000).contains(&rate_hz)
     {
         return Err(fail("it is not in the form that Barline writes".into()));
     }
     // The length in the header is not to be trusted with memory: the vectors grow.
-    let mut channels = vec![Vec::new(); count];
-    for (index, sample) in reader.samples().enumerate() {
-        let sample = sample.map_err(|error| fail(error.to_string()))?;
-        channels[index % count].push(sample as f32 / SCALE);
-    }
+    let mut samples = Vec::new();
+    reader
+        .read_to_end(&mut samples)
+        .map_err(|error| fail(error.to_string()))?;
+    let channels: Vec<Vec<f32>> = (0..count)
+        .map(|channel| samples.iter().skip(channel).step_by(count))
+        .map(|channel| channel.map(|sample| *sample as f32 / SCALE).collect())
+        .collect();
     if channels
         .iter()
         .any(|channel| channel.len() as u64 != frames)
     {
         return Err(fail("it is cut off".into()));
     }
-    Ok(Recalled {
-        rate_hz: info.sample_rate,
-        channels,
-    })
+    Ok(Recalled { rate_hz, channels })
 }
 
 #[cfg(test)]

@@ -36,9 +36,10 @@ fn instances_come_and_go_while_generating() -> Result<()> {
                     plugin.save_bytes().map(drop)
                 })?;
                 drop(host);
-                // One at work, and one whose thread is ending: each has the weights in memory.
+                // One at work, and threads that have let go of their weights and only end; those
+                // are of low priority. Without a limit there were fifteen.
                 #[cfg(target_os = "linux")]
-                ensure!(threads("barline-engine")? <= 2, "engines pile up");
+                ensure!(threads("barline-engine")? <= 5, "engines pile up");
             }
             drop(keeper);
             // Threads on their way out have time; those that pile up do not go.
