@@ -2,7 +2,7 @@
 //!
 //! Session thread. 24 bits, so that a WAV of 24 bits saved after a project was opened again is
 //! the one from before but for its last bit; at 16 bits it would not be. A mono loop takes
-//! about 90 kB a second in the state. The other way, the clip's tokens (0.3 kB a second) decoded
+//! about 80 kB a second in the state. The other way, the clip's tokens (0.3 kB a second) decoded
 //! on load, needs the very model that made them on every machine that opens the project.
 
 use std::io::Cursor;
