@@ -1,0 +1,1 @@
+"""Barline's starter model: compose loops, train a codec and a language model on them, export, evaluate."""
