@@ -7,7 +7,9 @@ mod broken_model;
 mod disk;
 mod doctor;
 mod interrupt;
+mod measure;
 mod output;
+mod recipe;
 
 use std::path::Path;
 use std::process::Command;

@@ -14,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn request(seconds: f64, seed: u64) -> GenerateRequest {
     GenerateRequest {
         model: ModelSource::Starter,
+        model_sha256: None,
         prompt: "techno drums, 130 bpm".into(),
         length: Length::Seconds(seconds),
         sampling: Sampling::default(),
@@ -170,6 +171,7 @@ fn what_cannot_be_done_is_refused_in_words() {
     let job = engine
         .submit(GenerateRequest {
             model: gone,
+            model_sha256: None,
             ..request(1.0, 1)
         })
         .expect("queued");

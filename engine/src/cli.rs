@@ -5,10 +5,13 @@
 pub(crate) mod args;
 pub(crate) mod doctor;
 pub(crate) mod generate;
+pub(crate) mod measure;
 mod progress;
+pub(crate) mod regenerate;
+mod waiting;
 
 use barline_engine::EngineError;
-use barline_engine::wav::WavError;
+use barline_engine::wav::{ReadError, WavError};
 
 /// What ended a command early.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +25,9 @@ pub(crate) enum Failure {
     /// A file could not be written.
     #[error("{0}")]
     Wav(#[from] WavError),
+    /// A file could not be read.
+    #[error("{0}")]
+    Read(#[from] ReadError),
     /// Standard output is gone.
     #[error("cannot write the facts: {0}")]
     Output(#[from] std::io::Error),
@@ -41,7 +47,7 @@ impl Failure {
                 | EngineError::Setting { .. }
                 | EngineError::TooLong { .. },
             ) => 2,
-            Self::Engine(_) | Self::Wav(_) | Self::Output(_) => 1,
+            Self::Engine(_) | Self::Wav(_) | Self::Read(_) | Self::Output(_) => 1,
             Self::Interrupted => 130,
         }
     }

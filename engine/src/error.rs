@@ -58,6 +58,18 @@ pub enum EngineError {
         /// What it is that is not supported.
         what: String,
     },
+    /// A model other than the one that the clip was made with.
+    #[error(
+        "the clip was made with the weights {}…, but this model has {}…: point --model at the folder of the model that it was made with",
+        short(wanted),
+        short(here)
+    )]
+    OtherModel {
+        /// SHA-256 of the weights asked for.
+        wanted: String,
+        /// SHA-256 of the weights that are here.
+        here: String,
+    },
     /// The engine has been shut down.
     #[error("the engine has stopped: restart the plugin or the program")]
     Stopped,
@@ -67,6 +79,11 @@ pub enum EngineError {
         /// The panic message or the failed operation.
         what: String,
     },
+}
+
+/// Enough of a hash to tell it from another.
+fn short(sha256: &str) -> &str {
+    sha256.get(..12).unwrap_or(sha256)
 }
 
 impl From<candle_core::Error> for EngineError {

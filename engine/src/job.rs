@@ -28,6 +28,14 @@ pub(crate) fn run(
     cancelled: &dyn Fn() -> bool,
     send: &dyn Fn(EngineEvent),
 ) -> Result<Ended, EngineError> {
+    if let Some(wanted) = &request.model_sha256
+        && wanted != model.sha256()
+    {
+        return Err(EngineError::OtherModel {
+            wanted: wanted.clone(),
+            here: model.sha256().to_owned(),
+        });
+    }
     let codec = model.codec();
     let rate_hz = codec.rate_hz();
     let channels = model.channels();

@@ -6,11 +6,12 @@
 //!
 //! Reading order: `request` and `event` (what goes in and comes out), `worker`
 //! (the thread), `model` (one loaded model), `musicgen` (text → tokens), `codec`
-//! (tokens ↔ audio).
+//! (tokens ↔ audio), `fit` (what a finished clip really is).
 
 pub mod codec;
 pub mod error;
 pub mod event;
+pub mod fit;
 mod job;
 pub mod model;
 pub mod musicgen;

@@ -89,6 +89,8 @@ impl Default for Sampling {
 pub struct GenerateRequest {
     /// Which model.
     pub model: ModelSource,
+    /// SHA-256 of the weights that it must have, in hexadecimal; `None` takes any.
+    pub model_sha256: Option<String>,
     /// The text, exactly as the tokenizer reads it (see [`crate::prompt::compose`]).
     pub prompt: String,
     /// Clip length.
@@ -159,6 +161,7 @@ mod tests {
     fn request(length: Length) -> GenerateRequest {
         GenerateRequest {
             model: ModelSource::Starter,
+            model_sha256: None,
             prompt: "drums".into(),
             length,
             sampling: Sampling::default(),

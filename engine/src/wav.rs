@@ -1,15 +1,21 @@
 //! A clip as a WAV file, whole or not at all.
 //!
-//! Any thread but the audio thread. hound makes the bytes; the file is written beside its
-//! place under another name and renamed when it is complete.
+//! Any thread but the audio thread. hound writes the samples, `chunks` what stands behind
+//! them; the file is made beside its place under another name and renamed when it is complete.
 
-use std::io::{BufWriter, Write};
+mod chunks;
+mod recipe;
+
+use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+pub use recipe::{ReadError, Recipe};
+
 /// How a sample is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Depth {
     /// 16-bit integer.
     Int16,
@@ -17,6 +23,18 @@ pub enum Depth {
     Int24,
     /// 32-bit float.
     Float32,
+}
+
+impl Depth {
+    /// Bits a sample.
+    #[must_use]
+    pub fn bits(self) -> u16 {
+        match self {
+            Self::Int16 => 16,
+            Self::Int24 => 24,
+            Self::Float32 => 32,
+        }
+    }
 }
 
 /// Why a file could not be written.
@@ -38,29 +56,24 @@ pub enum WavError {
     },
 }
 
-/// Writes samples by channel (equal lengths, ±1 full scale) to `path`.
+/// Writes samples by channel (equal lengths, ±1 full scale) to `path`, with all that the
+/// recipe tells of them.
 ///
-/// Integer samples are rounded to the nearest and clipped at full scale.
+/// Integer samples are rounded to the nearest and clipped at full scale. The same arguments
+/// make the same file, to the byte.
 ///
 /// # Errors
 /// [`WavError`]; then there is no file, or the one that was there before.
-pub fn write(
-    path: &Path,
-    rate_hz: u32,
-    depth: Depth,
-    channels: &[Vec<f32>],
-) -> Result<(), WavError> {
+pub fn write(path: &Path, recipe: &Recipe, channels: &[Vec<f32>]) -> Result<(), WavError> {
     let fail = |source| WavError::Io {
         path: path.to_owned(),
         source,
     };
-    let frames = channels.first().map_or(0, Vec::len);
-    let bits = match depth {
-        Depth::Int16 => 16,
-        Depth::Int24 => 24,
-        Depth::Float32 => 32,
-    };
-    if frames as u64 * channels.len() as u64 * (bits / 8) > u64::from(u32::MAX) - 1024 {
+    let frames = channels.first().map_or(0, Vec::len) as u64;
+    let bits = recipe.depth.bits();
+    let chunks = chunks::all(recipe, frames, channels.len());
+    let audio_bytes = frames * channels.len() as u64 * u64::from(bits / 8);
+    if audio_bytes + chunks.len() as u64 > u64::from(u32::MAX) - 1024 {
         return Err(WavError::TooLarge {
             path: path.to_owned(),
         });
@@ -68,17 +81,53 @@ pub fn write(
     let mut file = create_beside(path).map_err(fail)?;
     let spec = hound::WavSpec {
         channels: channels.len() as u16,
-        sample_rate: rate_hz,
-        bits_per_sample: bits as u16,
-        sample_format: match depth {
+        sample_rate: recipe.rate_hz,
+        bits_per_sample: bits,
+        sample_format: match recipe.depth {
             Depth::Float32 => hound::SampleFormat::Float,
             _ => hound::SampleFormat::Int,
         },
     };
     encode(file.as_file_mut(), spec, channels).map_err(fail)?;
+    append(file.as_file_mut(), &chunks).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
     Ok(())
+}
+
+/// The rate of a WAV file and its samples by channel, ±1 full scale.
+///
+/// # Errors
+/// [`ReadError::Io`] and [`ReadError::NotWav`].
+pub fn read(path: &Path) -> Result<(u32, Vec<Vec<f32>>), ReadError> {
+    let fail = |error| match error {
+        hound::Error::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
+            ReadError::Io {
+                path: path.to_owned(),
+                source,
+            }
+        }
+        other => ReadError::NotWav {
+            path: path.to_owned(),
+            why: other.to_string(),
+        },
+    };
+    let mut file = hound::WavReader::open(path).map_err(fail)?;
+    let spec = file.spec();
+    let samples: Vec<f32> = match spec.sample_format {
+        hound::SampleFormat::Float => file.samples::<f32>().collect::<Result<_, _>>(),
+        hound::SampleFormat::Int => {
+            let full = (1u64 << (spec.bits_per_sample.clamp(1, 32) - 1)) as f32;
+            file.samples::<i32>()
+                .map(|sample| Ok(sample? as f32 / full))
+                .collect()
+        }
+    }
+    .map_err(fail)?;
+    let channels = usize::from(spec.channels.max(1));
+    let channel = |index| samples.iter().copied().skip(index).step_by(channels);
+    let channels = (0..channels).map(|index| channel(index).collect());
+    Ok((spec.sample_rate, channels.collect()))
 }
 
 /// A file in the folder of `path`, gone again unless it is persisted.
@@ -130,62 +179,18 @@ fn encode(
     buffer.flush()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn samples_come_back() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let left = vec![0.0, 0.5, -1.0, 1.0, -0.25];
-        let right = vec![0.1, 2.0, -3.0, f32::NAN, 0.3];
-        for (depth, step) in [
-            (Depth::Int16, 1.0 / 32_768.0),
-            (Depth::Int24, 1.0 / 8_388_608.0),
-        ] {
-            let path = folder.path().join(format!("{depth:?}.wav"));
-            write(&path, 44_100, depth, &[left.clone(), right.clone()]).expect("written");
-            let mut file = hound::WavReader::open(&path).expect("opened");
-            let got: Vec<f32> = file
-                .samples::<i32>()
-                .map(|s| s.expect("a sample") as f32 * step)
-                .collect();
-            for (frame, pair) in got.chunks(2).enumerate() {
-                assert!((pair[0] - left[frame].clamp(-1.0, 1.0 - step)).abs() <= step);
-                let want = if right[frame].is_nan() {
-                    0.0
-                } else {
-                    right[frame].clamp(-1.0, 1.0 - step)
-                };
-                assert!(
-                    (pair[1] - want).abs() <= step,
-                    "{depth:?} {frame}: {} {want}",
-                    pair[1]
-                );
-            }
-        }
-        let path = folder.path().join("float.wav");
-        write(&path, 32_000, Depth::Float32, std::slice::from_ref(&left)).expect("written");
-        let mut file = hound::WavReader::open(&path).expect("opened");
-        assert_eq!(file.spec().channels, 1);
-        assert_eq!(
-            file.samples::<f32>()
-                .map(|s| s.expect("a sample"))
-                .collect::<Vec<_>>(),
-            left
-        );
+/// Puts `chunks` behind what hound wrote and makes the RIFF header count them.
+fn append(file: &mut std::fs::File, chunks: &[u8]) -> std::io::Result<()> {
+    let end = file.seek(SeekFrom::End(0))?;
+    if end % 2 == 1 {
+        // hound leaves an odd `data` chunk unpadded.
+        file.write_all(&[0])?;
     }
-
-    #[test]
-    fn a_failure_leaves_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("no/such/folder.wav");
-        let error = write(&path, 44_100, Depth::Int24, &[vec![0.0]]).expect_err("no folder");
-        assert!(error.to_string().contains("folder.wav"));
-        // A folder stands where the file should go.
-        let path = folder.path().join("taken");
-        std::fs::create_dir_all(path.join("full")).expect("a folder");
-        assert!(write(&path, 44_100, Depth::Int24, &[vec![0.0]]).is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).expect("read").count(), 1);
-    }
+    file.write_all(chunks)?;
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(4))?;
+    file.write_all(&((length - 8) as u32).to_le_bytes())
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use barline_engine::wav::{self, Depth, WavError};
+use barline_engine::wav::{self, Depth, Recipe, WavError};
 use barline_engine::{ClipFacts, Length};
 
 /// Words of the prompt that a file name takes.
@@ -76,7 +76,8 @@ pub fn save(
         // What is wrong with it, if anything, is what writing the file tells.
         let _ = std::fs::create_dir_all(folder);
     }
-    wav::write(&path, rate_hz, Depth::Int24, channels)?;
+    let recipe = Recipe::new(facts, rate_hz, Depth::Int24);
+    wav::write(&path, &recipe, channels)?;
     Ok(path)
 }
 

@@ -47,6 +47,10 @@ impl Args {
 pub(crate) enum Command {
     /// Make one loop or several and write them as WAV files.
     Generate(GenerateArgs),
+    /// Make the loop in a WAV file of Barline's again, from the recipe that lies in it.
+    Regenerate(RegenerateArgs),
+    /// Say what WAV files really are: tempo, beats, bar lines, swing, key.
+    Measure(MeasureArgs),
     /// Say what this machine has and how fast the model runs on it.
     Doctor(DoctorArgs),
 }
@@ -111,6 +115,38 @@ pub(crate) struct GenerateArgs {
     #[arg(long)]
     pub(crate) codes: Option<PathBuf>,
     /// Print the facts of the clips as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RegenerateArgs {
+    /// A WAV file that Barline wrote.
+    pub(crate) file: PathBuf,
+    /// Where to write; by default beside the file, with "_again" after its name.
+    #[arg(long, short)]
+    pub(crate) out: Option<PathBuf>,
+    /// The folder of the model that it was made with, if that was not the starter model.
+    #[arg(long)]
+    pub(crate) model: Option<PathBuf>,
+    /// Threads; by default the physical cores less one.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct MeasureArgs {
+    /// WAV files.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// About which tempo: chooses between a tempo, its half and its double. Without it, what a
+    /// recipe in the file says.
+    #[arg(long)]
+    pub(crate) bpm: Option<f64>,
+    /// Quarter-note beats in a bar; without it, what a recipe in the file says, or 4.
+    #[arg(long)]
+    pub(crate) beats_per_bar: Option<u32>,
+    /// Print the findings as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }

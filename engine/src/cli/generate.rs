@@ -4,20 +4,16 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
-use barline_engine::wav::{self, WavError};
-use barline_engine::{
-    Clip, Engine, EngineEvent, GenerateRequest, Length, ModelSource, Sampling, prompt, resample,
-};
-use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use barline_engine::wav::{self, Recipe, WavError};
+use barline_engine::{Clip, Engine, GenerateRequest, Length, ModelSource, Sampling, prompt};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::Failure;
 use super::args::GenerateArgs;
 use super::progress::Progress;
+use super::waiting::{at_rate, interrupts, wait};
 
 /// The tempo of a clip in bars when none is asked for.
 const DEFAULT_TEMPO_BPM: f64 = 120.0;
@@ -85,7 +81,8 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
             .as_ref()
             .map(|path| codes(path, &clip))
             .transpose()?;
-        wav::write(&path, rate_hz, args.bits.into(), &channels)?;
+        let recipe = Recipe::new(&clip.facts, rate_hz, args.bits.into());
+        wav::write(&path, &recipe, &channels)?;
         if let (Some(file), Some(path)) = (codes, &args.codes) {
             file.persist(path).map_err(|error| WavError::Io {
                 path: path.clone(),
@@ -134,6 +131,7 @@ fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
             .model
             .clone()
             .map_or(ModelSource::Starter, ModelSource::Folder),
+        model_sha256: None,
         prompt,
         length,
         sampling: Sampling {
@@ -147,62 +145,6 @@ fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
         threads: args.threads,
         key: args.key.map(|key| key.to_string()),
     }
-}
-
-/// Submits and waits, showing progress, until the job ends or the user interrupts.
-fn wait(
-    engine: &Engine,
-    request: GenerateRequest,
-    mut progress: Progress,
-    interrupts: &Receiver<()>,
-) -> Result<Arc<Clip>, Failure> {
-    let job = engine.submit(request)?;
-    loop {
-        if interrupts.try_recv().is_ok() {
-            return Err(Failure::Interrupted);
-        }
-        match job.events().recv_timeout(Duration::from_millis(50)) {
-            Ok(EngineEvent::Loading) => progress.loading(),
-            Ok(EngineEvent::Progress {
-                step,
-                steps,
-                steps_per_second,
-            }) => {
-                progress.step(step, steps, steps_per_second);
-            }
-            Ok(EngineEvent::Finished(clip)) => return Ok(clip),
-            Ok(EngineEvent::Failed(error)) => return Err(error.into()),
-            Ok(EngineEvent::Cancelled) => return Err(Failure::Interrupted),
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(barline_engine::EngineError::Stopped.into());
-            }
-        }
-    }
-}
-
-/// Ctrl+C as a message. Where the system gives no handler, Ctrl+C ends the program at once,
-/// and a temporary file may stay behind.
-fn interrupts() -> Receiver<()> {
-    let (sender, receiver) = unbounded();
-    let handler = move || {
-        // The receiver lives as long as the command.
-        let _ = sender.send(());
-    };
-    if ctrlc::set_handler(handler).is_err() {
-        eprintln!("barline: interrupts cannot be caught here");
-    }
-    receiver
-}
-
-/// The samples at the rate asked for, exactly as long as the request says at that rate.
-fn at_rate(clip: &Clip, rate_hz: Option<u32>) -> (u32, Vec<Vec<f32>>) {
-    let rate_hz = rate_hz.unwrap_or(clip.rate_hz);
-    let total = clip.facts.length.frames(rate_hz);
-    (
-        rate_hz,
-        resample::resample(&clip.channels, clip.rate_hz, rate_hz, total),
-    )
 }
 
 /// The tokens as JSON in a file without a name yet, in the folder of `path`.

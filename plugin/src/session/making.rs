@@ -48,6 +48,7 @@ impl<S: Screen> Worker<S> {
         let tempo_bpm = project.tempo_bpm;
         let request = GenerateRequest {
             model: project.model.clone(),
+            model_sha256: None,
             prompt: wording::prompt(&project, tempo_bpm),
             length: Length::Bars {
                 bars: self.params.bars.value().unsigned_abs(),

@@ -272,6 +272,7 @@ fn ask(params: &BarlineParams, session: &Session) -> GenerateRequest {
     });
     GenerateRequest {
         model: ModelSource::Starter,
+        model_sha256: None,
         prompt: "techno drums, 240 bpm".into(),
         length: Length::Bars {
             bars: 4,

@@ -1,0 +1,99 @@
+//! `barline measure`: what WAV files really are.
+//!
+//! Main thread.
+
+use std::io::Write;
+use std::path::Path;
+
+use barline_engine::Length;
+use barline_engine::fit::{self, Hint, Measured};
+use barline_engine::wav::{self, Recipe};
+use serde::Serialize;
+
+use super::Failure;
+use super::args::MeasureArgs;
+
+/// What `--json` says of a file.
+#[derive(Serialize)]
+struct Findings<'a> {
+    path: &'a Path,
+    seconds: f64,
+    #[serde(flatten)]
+    measured: Measured,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &MeasureArgs) -> Result<(), Failure> {
+    if args.bpm.is_some_and(|bpm| !(20.0..=400.0).contains(&bpm)) {
+        return Err(Failure::Argument(
+            "--bpm must be between 20 and 400".to_owned(),
+        ));
+    }
+    if args.beats_per_bar.is_some_and(|beats| beats == 0) {
+        return Err(Failure::Argument(
+            "--beats-per-bar is 0, but must be at least 1".to_owned(),
+        ));
+    }
+    let mut out = std::io::stdout().lock();
+    let mut all = Vec::with_capacity(args.files.len());
+    for path in &args.files {
+        let (rate_hz, channels) = wav::read(path)?;
+        let measured = fit::measure(&channels, rate_hz, hint(args, path));
+        let seconds = channels.first().map_or(0, Vec::len) as f64 / f64::from(rate_hz);
+        if args.json {
+            all.push(Findings {
+                path,
+                seconds,
+                measured,
+            });
+        } else {
+            writeln!(out, "{}: {}", path.display(), in_words(&measured))?;
+        }
+    }
+    if args.json {
+        let text = serde_json::to_string(&all).map_err(std::io::Error::from)?;
+        writeln!(out, "{{\"files\": {text}}}")?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// What was asked of the clip: the arguments, else the file's own recipe.
+fn hint(args: &MeasureArgs, path: &Path) -> Hint {
+    let length = Recipe::read(path).ok().map(|recipe| recipe.facts.length);
+    let (tempo_bpm, beats_per_bar) = match length {
+        Some(Length::Bars {
+            tempo_bpm,
+            beats_per_bar,
+            ..
+        }) => (Some(tempo_bpm), beats_per_bar),
+        _ => (None, 4),
+    };
+    Hint {
+        tempo_bpm: args.bpm.or(tempo_bpm),
+        beats_per_bar: args.beats_per_bar.unwrap_or(beats_per_bar),
+    }
+}
+
+fn in_words(measured: &Measured) -> String {
+    let sure = |confidence: f32| format!("{:.0} % sure", confidence * 100.0);
+    let pulse = match &measured.pulse {
+        Some(pulse) => format!(
+            "{:.2} BPM ({}), first beat at {:.3} s, first bar at {:.3} s{}",
+            pulse.tempo_bpm,
+            sure(pulse.confidence),
+            pulse.first_beat_seconds,
+            pulse.beat_seconds(pulse.downbeat),
+            pulse
+                .swing
+                .filter(|&swing| swing > 0.03)
+                .map_or_else(String::new, |swing| format!(", swing {swing:.2}"))
+        ),
+        None => "no steady pulse".to_owned(),
+    };
+    let key = match &measured.key {
+        Some(key) => format!("{} ({})", key.name(), sure(key.confidence)),
+        None => "no key".to_owned(),
+    };
+    format!("{pulse}; {key}")
+}

@@ -1,0 +1,56 @@
+//! `barline regenerate`: the recipe inside a file to the same samples again.
+//!
+//! Main thread: waits for the engine's events. The file is written whole or not at all.
+
+use std::path::PathBuf;
+
+use barline_engine::wav::{self, Recipe};
+use barline_engine::{Engine, GenerateRequest, ModelSource};
+
+use super::Failure;
+use super::args::RegenerateArgs;
+use super::progress::Progress;
+use super::waiting::{at_rate, interrupts, wait};
+
+/// Runs the command.
+pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
+    let recipe = Recipe::read(&args.file)?;
+    let out = args.out.clone().unwrap_or_else(|| beside(args));
+    let interrupts = interrupts();
+    let engine = Engine::start()?;
+    let facts = &recipe.facts;
+    let request = GenerateRequest {
+        model: args
+            .model
+            .clone()
+            .map_or(ModelSource::Starter, ModelSource::Folder),
+        model_sha256: Some(facts.model_sha256.clone()),
+        prompt: facts.prompt.clone(),
+        length: facts.length,
+        sampling: facts.sampling,
+        seed: facts.seed,
+        threads: args.threads,
+        key: facts.key.clone(),
+    };
+    request.check()?;
+    let clip = wait(
+        &engine,
+        request,
+        Progress::new("generating".into()),
+        &interrupts,
+    )?;
+    let (rate_hz, channels) = at_rate(&clip, Some(recipe.rate_hz));
+    wav::write(
+        &out,
+        &Recipe::new(&clip.facts, rate_hz, recipe.depth),
+        &channels,
+    )?;
+    eprintln!("{}: {}", out.display(), clip.facts.prompt);
+    Ok(())
+}
+
+/// `loop.wav` is made again as `loop_again.wav`, so that the two can be compared.
+fn beside(args: &RegenerateArgs) -> PathBuf {
+    let stem = args.file.file_stem().unwrap_or_default().to_string_lossy();
+    args.file.with_file_name(format!("{stem}_again.wav"))
+}

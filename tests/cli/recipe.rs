@@ -1,0 +1,60 @@
+//! What lies in a file beside its samples: enough to make them again.
+
+use anyhow::{Result, ensure};
+use tempfile::tempdir;
+
+use super::{files, run, run_bad, second};
+use crate::programs;
+
+#[test]
+fn a_file_is_made_again_from_what_it_says() -> Result<()> {
+    let folder = tempdir()?;
+    let path = folder.path().join("loop.wav");
+    let args = ["--rate", "44100", "--bits", "16", "--key", "F#m", "--seed"];
+    run(second(&path)?.args(args).arg("18446744073709551615").args([
+        "--temperature",
+        "0.9",
+        "--top-k",
+        "50",
+        "--guidance",
+        "2.5",
+    ]))?;
+    let mut again = std::process::Command::new(programs::barline()?);
+    run(again.arg("regenerate").arg(&path))?;
+    let made = folder.path().join("loop_again.wav");
+    ensure!(
+        std::fs::read(made)? == std::fs::read(&path)?,
+        "the recipe makes another file"
+    );
+    Ok(())
+}
+
+#[test]
+fn other_models_and_other_files_are_refused() -> Result<()> {
+    let folder = tempdir()?;
+    let path = folder.path().join("loop.wav");
+    run(second(&path)?.args(["--seed", "1"]))?;
+    let regenerate = || -> Result<_> {
+        let mut command = std::process::Command::new(programs::barline()?);
+        command.arg("regenerate").arg(&path);
+        Ok(command)
+    };
+    let tiny = programs::starter_folder().join("../../tests/golden/models/mono");
+    run_bad(
+        regenerate()?.arg("--model").arg(tiny),
+        1,
+        &["made with the weights", "--model"],
+    )?;
+    // The samples alone, as another program would have written them.
+    let (spec, channels) = super::read(&path)?;
+    let mut writer = hound::WavWriter::create(&path, spec)?;
+    for sample in &channels[0] {
+        writer.write_sample((sample * 8_388_608.0) as i32)?;
+    }
+    writer.finalize()?;
+    run_bad(&mut regenerate()?, 1, &["loop.wav holds no recipe"])?;
+    std::fs::remove_file(&path)?;
+    run_bad(&mut regenerate()?, 1, &["cannot read", "loop.wav"])?;
+    ensure!(files(folder.path())?.is_empty(), "a file was left behind");
+    Ok(())
+}

@@ -1,0 +1,49 @@
+"""The command line's WAV file as others read it: libsndfile, SoX, FFmpeg."""
+
+import json
+import subprocess
+
+import numpy
+import soundfile
+
+import clip
+from report import arguments, check, finish
+
+BARS, TEMPO_BPM, BEATS = 2, 97.5, 8
+
+
+def main():
+    args = arguments()
+    path = args.folder / "facts.wav"
+    command = [args.barline, "generate", clip.PROMPT, "--bars", str(BARS), "--bpm", str(TEMPO_BPM), "--key", "F#m"]
+    subprocess.run(command + ["--seed", "5", "--rate", "44100", "--out", path], check=True, capture_output=True)
+    frames = round(BEATS * 60 / TEMPO_BPM * 44_100)
+
+    with soundfile.SoundFile(path) as file:
+        log, samples = file.extra_info, file.read(dtype="int32") >> 8
+        facts = {name: getattr(file, name) for name in ("title", "software", "copyright", "comment")}
+    check("libsndfile: all frames", len(samples) == frames, len(samples))
+    check("libsndfile: title, rights, settings", facts["title"].startswith(clip.PROMPT)
+          and "seed 5" in facts["comment"] and facts["copyright"] and facts["software"].startswith("Barline"), facts)
+    lines = [" ".join(line.split()) for line in log.splitlines()]
+    wanted = ("Beats : 8", "Meter : 4/4", "Tempo : 97.500000", "Root note : 0x42", "Loop Count : 1", "Midi Note : 66")
+    missing = [w for w in wanted if w not in lines]
+    check("libsndfile: tempo, meter, beats, root, loop", not missing, missing or "")
+    check("libsndfile: the loop ends with the clip", any(f"Start : 0 End : {frames - 1} " in line for line in lines))
+
+    probe = ["ffprobe", "-v", "error", "-show_chapters", "-show_format", "-of", "json", path]
+    found = json.loads(subprocess.run(probe, check=True, capture_output=True).stdout)
+    titles = [chapter["tags"]["title"] for chapter in found["chapters"]]
+    check("FFmpeg: a marker on every beat", titles == [f"{bar}.{beat}" for bar in (1, 2) for beat in (1, 2, 3, 4)], titles)
+    starts = numpy.array([float(chapter["start_time"]) for chapter in found["chapters"]])
+    off = abs(starts - numpy.arange(BEATS) * 60 / TEMPO_BPM).max()
+    check("FFmpeg: where the beats are, to a frame", off < 1 / 44_100, f"{off * 1e6:.0f} us")
+    check("FFmpeg: the prompt", found["format"]["tags"]["title"].startswith(clip.PROMPT))
+
+    raw = subprocess.run(["sox", path, "-t", "s32", "-L", "-"], check=True, capture_output=True)
+    check("SoX: the same samples", numpy.array_equal(numpy.frombuffer(raw.stdout, "<i4") >> 8, samples))
+    check("SoX: no warning", not raw.stderr, raw.stderr.decode())
+    finish()
+
+
+main()
