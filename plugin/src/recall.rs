@@ -123,11 +123,12 @@ pub fn unpack(saved: &SavedClip) -> Result<Recalled, RecallError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use barline_engine::{ClipFacts, Length, Sampling};
 
     use super::*;
 
+    /// Facts of a clip that nobody made, for the tests of the whole crate.
     pub(crate) fn facts() -> ClipFacts {
         ClipFacts {
             prompt: "drums, 120 bpm".into(),

@@ -4,6 +4,8 @@ The network is transformers' EncodecModel, so that its weights are saved as publ
 walk its layers ourselves (`encode_latents`, `decode_latents`): the same mathematics as its `forward` for lengths
 that are whole frames, without the per-layer bookkeeping that keeps torch.compile from fusing anything.
 """
+from threading import Lock
+
 import torch
 import torch.nn.functional as F
 from transformers import EncodecConfig, EncodecModel
@@ -57,10 +59,10 @@ def decode_latents(model, z):
 class Rvq:
     """Residual quantiser over the model's own codebook buffers: k-means start, moving averages, dead codes replaced."""
 
-    def __init__(self, model: EncodecModel, decay=.985):
+    def __init__(self, model: EncodecModel, decay=.99):
         self.books = [q.codebook.embed for q in model.quantizer.layers]
         assert len(self.books) == CODEBOOKS
-        self.decay = decay
+        self.decay, self.lock = decay, Lock()            # training's workers share the codebooks
         self.n = [torch.ones(len(b), device=b.device) for b in self.books]
         self.s = [b.clone() for b in self.books]
 
@@ -84,7 +86,7 @@ class Rvq:
         """Straight-through quantised latents and the commitment error (not normalised, on purpose: with a
         normalised one the latents grow without bound)."""
         x = z.detach().permute(0, 2, 1).reshape(-1, z.shape[1]); r = x; q = torch.zeros_like(x)
-        with torch.no_grad():
+        with torch.no_grad(), self.lock:
             for i, b in enumerate(self.books):
                 idx = nearest(r, b); e = b[idx]
                 n = torch.bincount(idx, minlength=len(b)).float()

@@ -65,7 +65,7 @@ STABS = ["x...............", "x...............", "x.......x.......", "..x...x...
 # Character words: what each does to the Song (see `_apply`).
 CHARACTERS = {
     "dark": dict(cutoff=2200, minor=True), "moody": dict(cutoff=3000, minor=True), "bright": dict(cutoff=0, minor=False),
-    "warm": dict(cutoff=3500, drive=1.6), "dusty": dict(cutoff=4500, kit="dusty", crackle=1), "vintage": dict(cutoff=5000, drive=1.6),
+    "warm": dict(cutoff=3500, drive=1.6), "dusty": dict(cutoff=4500, kit="dusty"), "vintage": dict(cutoff=5000, drive=1.6),
     "punchy": dict(kit="punchy", reverb=0), "gritty": dict(drive=4), "distorted": dict(drive=7, kit="industrial"), "dirty": dict(drive=4),
     "spacious": dict(reverb=.5), "dreamy": dict(reverb=.5, cutoff=5000), "ethereal": dict(reverb=.6), "atmospheric": dict(reverb=.5),
     "dry": dict(reverb=0, delay=0), "tight": dict(reverb=0, swing=0), "minimal": dict(sparse=1), "sparse": dict(sparse=1), "simple": dict(sparse=1),
@@ -84,7 +84,7 @@ class Song:
     words: list = field(default_factory=list)
     hits: list = field(default_factory=list)        # (step, name, velocity)
     parts: dict = field(default_factory=dict)       # part -> (patch, [(step, length, midi, velocity)])
-    cutoff: float = 0; drive: float = 0; reverb: float = .12; delay: float = 0; sidechain: float = 0; crackle: float = 0
+    cutoff: float = 0; drive: float = 0; reverb: float = .12; delay: float = 0; sidechain: float = 0
     sparse: int = 0; busy: int = 0; fill: bool = False
     only: str = ""                                  # a subset of the drum kit, see DRUM_SUBSETS
 
@@ -103,7 +103,7 @@ def _drums(s, g, rng):
     kick, snare, hat = (src[k][rng.integers(len(src[k]))] for k in ("kick", "snare", "hat"))
     if s.sparse: hat = hat if rng.random() < .3 else "." * bar
     if s.busy: hat = ("xoxo" * 4)[:bar]
-    extra = rng.choice(["", "", "", "", "open", "shaker", "conga", "cowbell", "ride"]) if not s.sparse else ""
+    extra = rng.choice(["", "", "", "", "", "", "open", "shaker", "conga", "cowbell", "ride"]) if not s.sparse else ""
     for b in range(s.bars):
         last = b == s.bars - 1 and s.fill
         for i in range(bar):
@@ -117,7 +117,7 @@ def _drums(s, g, rng):
             if extra == "shaker" and i % 2 == 0: s.hits.append((b * bar + i, extra, .5 if i % 4 else .8))
             if extra in ("conga", "cowbell") and i in (3, 6, 11, 14): s.hits.append((b * bar + i, extra, .5))
     if rng.random() < .05: s.hits.append((0, "crash", .6))
-    if rng.random() < .09:
+    if rng.random() < .06:
         s.only = str(rng.choice(list(DRUM_SUBSETS)))
         kept = [h for h in s.hits if h[1] in DRUM_SUBSETS[s.only]]
         if kept: s.hits = kept
@@ -171,13 +171,13 @@ def compose(seed: int) -> Song:
     bpm = int(rng.integers(g["bpm"][0], g["bpm"][1] + 1)) if rng.random() < .5 else int(rng.integers(60, 181))
     beats = 3 if rng.random() < .04 else 4
     s = Song(seed, genre, bpm, int(rng.integers(12)), bool(rng.random() < .65), beats, int(rng.choice([1, 2, 2, 4])),
-             swing=.12 if genre in ("hip hop", "boom bap", "lo-fi") and rng.random() < .4 else 0,
+             swing=.12 if genre in ("hip hop", "boom bap", "lo-fi") and rng.random() < .2 else 0,
              kit=str(rng.choice(g["kits"])), variant=int(rng.integers(VARIANTS)))
-    s.reverb = float(rng.choice([0, .08, .15, .25])) + (.3 if genre == "ambient" else 0)
-    s.delay = .3 if rng.random() < .08 else 0
-    s.sidechain = 1 if genre in ("house", "deep house", "trance") and rng.random() < .4 else 0
-    s.fill = s.bars > 1 and rng.random() < .15
-    for w in rng.choice(list(CHARACTERS), int(rng.choice([0, 1, 1, 2])), replace=False):
+    s.reverb = float(rng.choice([0, 0, 0, .15])) + (.3 if genre == "ambient" else 0)
+    s.delay = .3 if rng.random() < .04 else 0
+    s.sidechain = 1 if genre in ("house", "deep house", "trance") and rng.random() < .15 else 0
+    s.fill = s.bars > 1 and rng.random() < .1
+    for w in rng.choice(list(CHARACTERS), int(rng.choice([0, 0, 1, 1, 2])), replace=False):
         s.words.append(str(w))
         for k, v in CHARACTERS[w].items(): setattr(s, k, v)
     _drums(s, g, rng); _parts(s, g, rng)

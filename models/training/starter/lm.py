@@ -4,11 +4,12 @@ What is not usual is the clock. A tempo is a number that must become onsets at e
 network learns slowly from data. Positions are sinusoids and attention scores are bilinear, so a cross-attention
 head can compute cos(2 pi p bpm / 3000), the beat's phase at step p, for the first hundreds of steps: its query picks
 the sinusoids near the beat's frequency, its key (a function of the tempo's token) their coefficients. `set_clock`
-sets the eight heads of the first two layers so by least squares: sharp ones (beat, eighth, between eighths, bar),
+starts the eight heads of the first two layers so by least squares: sharp ones (beat, eighth, between eighths, bar),
 whose attention to the tempo is a pulse one to three frames wide, and slow ones for the phase within the bar.
-`set_clock_values` hands them on. The circuit is kept out of training by gradient masks (`clock_masks`), since the noisy
-first steps would erase it; all else is learnt. Format and inference stay what they are. That the clock lines up is
-measured; that it makes the tempo be learnt sooner isn't yet: see README.md.
+`set_clock_values` hands them on. Gradient masks (`clock_masks`) keep the tempo's part of the text and the sinusoids that
+the clock reads free of anything else; the heads are trained like all others, held to their task by the metronome
+(`metronome_loss`), and the text is made worth listening to by taking the past away now and then (`forgetful`).
+Format and inference stay what they are.
 """
 import math
 
@@ -18,12 +19,13 @@ import torch.nn as nn
 from transformers import MusicgenForCausalLM, T5Config, T5EncoderModel
 from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
 
-from .constants import CODEBOOK_SIZE, CODEBOOKS, FRAME_RATE, PAD
+from .constants import CODEBOOK_SIZE, CODEBOOKS, FRAME_RATE, HOP, PAD
 from .tokenizer import batch_ids, tempo_of
 
 BUMPS = 112                 # text dimensions that hold the tempo as overlapping bumps on a logarithmic scale
 NOISE = .002                # the fit's ridge, as the variance of an error in each sinusoid
 BUMP_RANGE = (57.0, 185.0)
+METRONOME = 11              # see `beats_at`
 
 
 def text_config(vocab: int) -> T5Config:
@@ -52,6 +54,8 @@ class StarterLM(nn.Module):
         self.text = T5EncoderModel(text_config(tok.get_vocab_size()))
         self.decoder = MusicgenForCausalLM(decoder_config())
         self.proj = nn.Linear(self.text.config.d_model, self.decoder.config.hidden_size)
+        self.metronome = nn.Linear(self.decoder.config.hidden_size, METRONOME)     # these two of training only: not exported
+        self.tones = nn.Linear(self.decoder.config.hidden_size, 24)
         self._start(tok)
 
     @torch.no_grad()
@@ -91,9 +95,6 @@ class StarterLM(nn.Module):
         for lin in (dec.layers[0].self_attn.out_proj, dec.layers[0].encoder_attn.out_proj, dec.layers[0].fc2, dec.layers[1].self_attn.out_proj):
             add(lin.weight, dims)
             if lin.bias is not None: add(lin.bias, dims)
-        for layer in dec.layers[:2]:
-            for p in (layer.encoder_attn.q_proj.weight, layer.encoder_attn.k_proj.weight, layer.encoder_attn_layer_norm.weight,
-                      layer.encoder_attn_layer_norm.bias): add(p, train=slice(None))
         bumps = slice(0, BUMPS)
         for n, p in self.text.named_parameters():
             if n.endswith((".o.weight", ".wo.weight")): add(p, bumps)
@@ -167,10 +168,12 @@ class StarterLM(nn.Module):
         return h if keep is None else h * keep[:, None, None]
 
     def hidden(self, codes_in, states, mask):
-        """codes_in (B, 4, L) delayed input; mask may not be all nought in any row."""
+        """codes_in (B, 4, L) delayed input; mask may not be all nought in any row. Last hidden states, and those after
+        two layers, which the metronome reads, and after three, which the tones are told from."""
         b, k, n = codes_in.shape
-        return self.decoder.model.decoder(input_ids=codes_in.reshape(b * k, n), encoder_hidden_states=states,
-                                          encoder_attention_mask=mask, use_cache=False).last_hidden_state
+        out = self.decoder.model.decoder(input_ids=codes_in.reshape(b * k, n), encoder_hidden_states=states, encoder_attention_mask=mask,
+                                         use_cache=False, output_hidden_states=True)
+        return out.last_hidden_state, out.hidden_states[2:4]
 
     def logits(self, h, codebook):
         return self.decoder.lm_heads[codebook](h)
@@ -186,9 +189,69 @@ def delayed(codes):
     return x
 
 
-def loss(model, ids, mask, keep, codes, weights=(1.3, 1.0, .9, .8)):
-    """Weighted cross-entropy (structure lives in the first codebook) and each codebook's own."""
+def forgetful(x, share, gen=None):
+    """Takes stretches of the input (B, 4, L) away (PAD instead) from that share of the items: everything, everything up to
+    some step, or stretches of half a second to three seconds. With all of the past at hand the text says little that the
+    past does not, and training turns it down as noise: after 600 steps a wrong text cost nothing. Without, it is all
+    there is."""
+    b, _, n = x.shape; x = x.clone()
+    for i in range(b):
+        r = torch.rand((), generator=gen).item()
+        if r < share * .4: x[i] = PAD
+        elif r < share * .7: x[i, :, :int(torch.randint(n, (), generator=gen))] = PAD
+        elif r < share:
+            at = 0
+            while at < n:
+                at += int(torch.randint(10, 100, (), generator=gen)); end = at + int(torch.randint(25, 150, (), generator=gen))
+                x[i, :, at:end] = PAD; at = end
+    return x
+
+
+def beats_at(tempos, beats_per_bar, t):
+    """What a metronome shows at frames 0 to t-1 (B, t, METRONOME): whether sixteenths, eighths, beats, half bars and bars
+    begin there (as the renderer rounds them), and sine and cosine of beat, half bar and bar."""
+    rows = []
+    for bpm, beats in zip(tempos, beats_per_bar):
+        period = 60 / bpm * FRAME_RATE; frames = torch.arange(t); columns = []
+        cycles = [period / 4, period / 2, period, period * beats / 2, period * beats]
+        for c in cycles:
+            on = torch.zeros(t); at = (torch.arange(int(t / c) + 2) * c).round().long(); on[at[at < t]] = 1; columns.append(on)
+        for c in cycles[2:]: columns += [torch.sin(2 * math.pi * frames / c), torch.cos(2 * math.pi * frames / c)]
+        rows.append(torch.stack(columns, 1))
+    return torch.stack(rows)
+
+
+def metronome_loss(model, early, keep, tempos, beats_per_bar, t):
+    """Makes the lower layers tell time from text and position. Through the codes alone that is learnt far too slowly:
+    given the past, a clock saves next to nothing."""
+    said = model.metronome(nn.functional.layer_norm(early[0][:, :t], early[0].shape[-1:])); truth = beats_at(tempos, beats_per_bar, t).to(said)
+    on = nn.functional.binary_cross_entropy_with_logits(said[..., :5], truth[..., :5], reduction="none").mean((1, 2))
+    phase = ((said[..., 5:] - truth[..., 5:]) ** 2).mean((1, 2))
+    return ((on + phase) * keep).mean()
+
+
+def sounding(song, parts, t):
+    """Which pitch classes sound at frames 0 to t-1 (t, 24): of the bass, then of all other notes."""
+    out = torch.zeros(t, 24); unit = song.samples / song.steps / HOP; loop = song.samples / HOP
+    for part in parts:
+        if part == "drums": continue
+        shift = 0 if part == "bass" else 12
+        for step, length, midi, _ in song.parts[part][1]:
+            at = (step + (song.swing if int(step) % 2 else 0)) * unit; n = max(1, round(length * unit)); c = shift + midi % 12
+            while at < t: out[round(at):round(at) + n, c] = 1; at += loop
+    return out
+
+
+def tones_loss(model, early, truth):
+    """Makes the layers in the middle name the tones: the way from a key in the text to the codes of notes is long otherwise."""
+    t = truth.shape[1]; said = model.tones(nn.functional.layer_norm(early[1][:, :t], early[1].shape[-1:]))
+    return nn.functional.binary_cross_entropy_with_logits(said, truth.to(said))
+
+
+def loss(model, ids, mask, keep, codes, weights=(1.3, 1.0, .9, .8), forget=0.0):
+    """Weighted cross-entropy (structure lives in the first codebook) and each codebook's own, with the hidden states that the metronome reads; `forget`:
+    see `forgetful`."""
     t = codes.shape[2]
-    h = model.hidden(delayed(codes), model.states(ids, mask, keep), mask)
+    h, early = model.hidden(forgetful(delayed(codes), forget), model.states(ids, mask, keep), mask)
     each = [nn.functional.cross_entropy(model.logits(h[:, k:k + t], k).float().flatten(0, 1), codes[:, k].flatten()) for k in range(CODEBOOKS)]
-    return sum(w * e for w, e in zip(weights, each)) / sum(weights), each
+    return sum(w * e for w, e in zip(weights, each)) / sum(weights), each, early

@@ -13,7 +13,7 @@ from .compose import Song
 from .synth import cut, hit
 
 GAIN = {"bass": .42, "chords": .15, "arp": .26, "lead": .24, "drums": 1.0}
-HIT_GAIN = dict(kick=.85, snare=.55, clap=.5, rim=.4, hat=.20, open=.18, ride=.13, crash=.18, shaker=.14, tom=.5, conga=.35, cowbell=.22)
+HIT_GAIN = dict(kick=.85, snare=.55, clap=.5, rim=.4, hat=.26, open=.22, ride=.13, crash=.18, shaker=.14, tom=.5, conga=.35, cowbell=.22)
 
 
 def _add(buf, x, at, g):
@@ -92,14 +92,12 @@ def mix(song: Song, parts: tuple, st: dict | None = None) -> np.ndarray:
     """One view of the song as a seamless loop, peak below 0.95, loudness about the same for all."""
     st = st or stems(song)
     x = sum(st[p] for p in parts).astype(np.float32)
-    if song.crackle and "drums" in parts:
-        rng = np.random.default_rng([9, song.seed]); n = len(x)
-        k = max(1, int(n / SR * 12)); x[rng.integers(0, n, k)] += rng.uniform(-.12, .12, k)
     x = x - x.mean()
-    x = x / (np.sqrt((x ** 2).mean()) + 1e-9) * .16
+    # In steps of 3 dB: a kick then has the same level, and so the same tokens, in most mixes that it is in.
+    x = x * 2 ** (round(2 * np.log2(.16 / (np.sqrt((x ** 2).mean()) + 1e-9))) / 2)
     if song.drive: x = np.tanh(x * song.drive) / np.tanh(song.drive) * (.6 if song.drive > 2 else .9)
-    peak = np.abs(x).max()
-    if peak > .7: x = np.tanh(x / peak * 1.3) / np.tanh(1.3) * .85 if peak > 1.3 else x * (.85 / max(peak, .85))
+    loud = np.abs(x)
+    x = np.where(loud > .6, np.sign(x) * (.6 + .3 * np.tanh((loud - .6) / .3)), x)
     return (x - x.mean()).astype(np.float32)
 
 

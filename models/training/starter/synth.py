@@ -22,7 +22,7 @@ KITS = {
     "soft":       dict(kick=(56, 50, .030, .13, .05, 1.0), snare=(185, .05, .08, 1500, .3), hat=(6500, .020, .11, .2), lp=7500),
     "electro":    dict(kick=(50, 140, .030, .22, .4, 2.0), snare=(230, .05, .10, 2400, .3), hat=(9000, .018, .12, .8), lp=0),
 }
-VARIANTS = 3
+VARIANTS = 1                # more would be livelier, and more than a model of this size learns in hours
 
 
 def _noise(rng, n):

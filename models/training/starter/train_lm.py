@@ -9,6 +9,7 @@ from and the averaged weights (EMA), which are what export.py takes.
 import argparse
 import copy
 import csv
+import dataclasses
 import datetime
 import math
 import os
@@ -21,12 +22,13 @@ import torch
 from .caption import caption
 from .constants import TRAINING, work_dir
 from .compose import compose
-from .encode import LENGTHS
-from .lm import StarterLM, loss
+from .data import LENGTHS
+from .lm import StarterLM, loss, metronome_loss, sounding, tones_loss
+from .muon import Muon
 from .tokenizer import batch_ids, build
 
 
-SHARES = (.58, .30, .08, .04)       # of batches, by LENGTHS: four bars, what is asked for most, are 270 to 800 frames
+SHARES = (.44, .40, .10, .06)       # of batches, by LENGTHS: four bars, what is asked for most, are 270 to 800 frames
 
 
 class Tokens:
@@ -61,25 +63,56 @@ class Tokens:
         pick = rng.integers(len(self.codes[n]), size=size)
         only = [i for i, r in enumerate(self.rows[n]) if r[1] == ("drums",)]
         pick = np.array([rng.choice(only) if only and rng.random() < drums else i for i in pick])
-        texts = [caption(self.song(s), parts, rng) for s, parts in (self.rows[n][i] for i in pick)]
+        songs = [self.song(self.rows[n][i][0]) for i in pick]
+        texts = [caption(song, self.rows[n][i][1], rng) for song, i in zip(songs, pick)]
         ids, mask = batch_ids(tok, texts)
         cut = n if n > 512 or rng.random() < .7 else int(rng.integers(n * 5 // 8, n))
-        return torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(self.codes[n][pick][:, :, :cut].astype(np.int64))
+        return torch.from_numpy(ids), torch.from_numpy(mask), torch.from_numpy(self.codes[n][pick][:, :, :cut].astype(np.int64)), \
+            [song.bpm for song in songs], [song.beats for song in songs], \
+            torch.stack([sounding(song, self.rows[n][i][1], cut) for song, i in zip(songs, pick)])
 
 
-def validation(tok):
-    z = np.load(work_dir() / "codes-heldout.npz"); rng = np.random.default_rng(1)
-    texts = [caption(compose(int(s)), tuple(str(p).split("+")), rng) for s, p in zip(z["seeds"], z["parts"])]
+def validation(tok, detune=1.0):
+    """Captions and codes of held-out songs; `detune` puts another tempo into the captions, which has to raise the loss
+    as soon as the model listens to it."""
+    z = np.load(work_dir() / "codes-heldout.npz"); rng = np.random.default_rng(1); texts = []
+    for s, p in zip(z["seeds"], z["parts"]):
+        song = compose(int(s)); bpm = round(song.bpm * detune)
+        texts.append(caption(dataclasses.replace(song, bpm=bpm if bpm <= 180 else round(song.bpm / detune)), tuple(str(p).split("+")), rng))
     return (*map(torch.from_numpy, batch_ids(tok, texts)), torch.from_numpy(z["codes"].astype(np.int64)))
+
+
+@torch.no_grad()
+def held_out_loss(model, val, size=8):
+    """Mean cross-entropy of every codebook, nats."""
+    ids, mask, codes = val
+    return torch.stack([torch.stack(loss(model, ids[i:i + size], mask[i:i + size], torch.ones(len(ids[i:i + size]), device=ids.device), codes[i:i + size])[1])
+                        for i in range(0, len(ids), size)]).mean(0)
+
+
+def optimisers(model, lr):
+    """Muon for the matrices, in two halves that two threads can step at once, AdamW for all else. Code embeddings and heads see each code once a step or less: at one rate with the rest they had
+    hardly left their random start after 2,000 steps, so theirs is several times higher."""
+    codes = [*model.decoder.model.decoder.embed_tokens.parameters()]; heads = [*model.decoder.lm_heads.parameters()]
+    apart = {id(p) for p in codes + heads}
+    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and id(p) not in apart and not any(w in n for w in ("shared", "relative_attention_bias", "metronome", "tones"))]
+    apart |= {id(p) for p in matrices}; rest = [p for n, p in model.named_parameters() if id(p) not in apart and not n.startswith("tones")]
+    adam = torch.optim.AdamW([{"params": codes, "by": 5.0}, {"params": heads, "by": 3.0}, {"params": rest, "by": 1.0}],
+                             lr, betas=(.9, .95), weight_decay=0, fused=True)
+    halves = [Muon([{"params": matrices[i::2], "by": 2.5}], lr) for i in (0, 1)]
+    return [adam, *halves, torch.optim.AdamW([{"params": [*model.tones.parameters()], "by": 2.0}], lr, betas=(.9, .95), weight_decay=0)]
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--minutes", type=float, default=60); ap.add_argument("--until", help="HH:MM, local time; instead of --minutes")
     ap.add_argument("--resume", action="store_true"); ap.add_argument("--restart-schedule", action="store_true", help="with --resume: a new warm-up and decay")
-    ap.add_argument("--frames", type=int, default=1536); ap.add_argument("--lr", type=float, default=1.2e-3)
+    ap.add_argument("--frames", type=int, default=3072); ap.add_argument("--lr", type=float, default=1.2e-3)
     ap.add_argument("--drop", type=float, default=.12, help="share of items without their text, for guidance")
     ap.add_argument("--drums", type=float, default=0, help="share of items that are drums alone, over and above their own share")
+    ap.add_argument("--forget", type=float, default=.4, help="share of items with stretches of their past taken away (see lm.py)")
+    ap.add_argument("--metronome", type=float, default=3.0, help="weight of telling the time (see lm.py)")
+    ap.add_argument("--tones", type=float, default=3.0, help="weight of naming the tones that sound (see lm.py)")
     ap.add_argument("--seed", type=int, default=0); ap.add_argument("--workers", type=int, default=1 if torch.cuda.is_available() else os.cpu_count())
     a = ap.parse_args()
     if a.until:
@@ -88,56 +121,52 @@ def main():
     torch.set_num_threads(max(1, os.cpu_count() // a.workers)); torch.manual_seed(a.seed)
     dev = "cuda" if torch.cuda.is_available() else "cpu"
     tok = build(); model = StarterLM(tok).to(dev); ema = copy.deepcopy(model); data = Tokens()
-    decay = [p for n, p in model.named_parameters() if p.dim() == 2 and "embed" not in n and "shared" not in n]
-    seen = {id(p) for p in decay}; rest = [p for p in model.parameters() if id(p) not in seen]
-    opt = torch.optim.AdamW([{"params": decay, "weight_decay": .05}, {"params": rest, "weight_decay": 0}], a.lr, betas=(.9, .96), fused=True)
+    opts = optimisers(model, a.lr)
     path = work_dir() / "lm.pt"; step = 0; spent = 0.0; frames_seen = 0
     if a.resume:
         c = torch.load(path, map_location=dev, weights_only=True)
         model.load_state_dict(c["model"]); ema.load_state_dict(c["ema"])
-        if c["opt"]: opt.load_state_dict(c["opt"])
+        if c["opt"]:
+            for o, state in zip(opts, c["opt"]): o.load_state_dict(state)
         step, spent, frames_seen = c["step"], c["spent"], c["frames"]
         if a.restart_schedule: spent = 0.0
     first = step; rng = np.random.default_rng([a.seed, step])
-    val = [t.to(dev) for t in validation(tok)]
+    val, wrong = ([t.to(dev) for t in validation(tok, by)] for by in (1.0, 1.21))
     log = open(TRAINING / "log" / "lm.csv", "a", newline=""); rows = csv.writer(log)
-    if log.tell() == 0: rows.writerow("step minutes frames loss ce0 ce1 ce2 ce3 val0 val1 val2 val3".split())
+    if log.tell() == 0: rows.writerow("step minutes frames loss ce0 ce1 ce2 ce3 metronome tones val0 val1 val2 val3 wrong_tempo0".split())
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {a.minutes:.0f} minutes, {dev}, {data.chunks} chunks", flush=True)
     t0 = time.time(); saved = t0; total = spent + a.minutes * 60; avg = None; kept = list(zip(ema.parameters(), model.parameters()))
 
     params = list(model.parameters()); clock = [(p, m[1].to(dev), p.detach().clone() * (1 - m[1].to(dev))) for p, m in model.clock_masks()]
-    # Code embeddings and heads see each code once a step or less: at the matrices' rate they had hardly left their
-    # random start after 2,000 steps.
-    boosted = [(p, 5.0) for p in model.decoder.model.decoder.embed_tokens.parameters()] + [(p, 3.0) for p in model.decoder.lm_heads.parameters()]
     pool = ThreadPoolExecutor(a.workers)
 
     def gradients(batch):
         """One worker's share of a step. On a shared machine, threads that only meet once a step get far more done
         than an OpenMP team that waits for its slowest member at every operation."""
-        ids, mask, codes = (t.to(dev) for t in batch)
+        ids, mask, codes = (t.to(dev) for t in batch[:3])
         keep = (torch.rand(len(ids), device=dev) > a.drop).float()
         # A dropped item's mask is left as it is: its values are nought, so any weights give what guidance gives.
         with torch.autocast(dev, torch.bfloat16, enabled=dev == "cuda"):     # on CPUs without AMX f32 was twice as fast
-            l, each = loss(model, ids, mask, keep, codes)
-        return torch.stack([l, *each]).detach(), torch.autograd.grad(l, params), codes.shape[0] * codes.shape[2]
+            l, each, early = loss(model, ids, mask, keep, codes, forget=a.forget)
+            m = metronome_loss(model, early, keep, *batch[3:5], codes.shape[2]); n = tones_loss(model, early, batch[5].to(dev))
+        return torch.stack([l, *each, m, n]).detach(), torch.autograd.grad(l + a.metronome * m + a.tones * n, params), codes.shape[0] * codes.shape[2]
 
     def save():
         tmp = path.with_suffix(".tmp")
-        torch.save({"model": model.state_dict(), "ema": ema.state_dict(), "opt": opt.state_dict(), "step": step,
+        torch.save({"model": model.state_dict(), "ema": ema.state_dict(), "opt": [o.state_dict() for o in opts], "step": step,
                     "spent": spent + time.time() - t0, "frames": frames_seen}, tmp)
         tmp.replace(path)
 
     while True:
         done = min(1.0, (spent + time.time() - t0) / total)
-        for g in opt.param_groups: g["lr"] = a.lr * min(1, (step - first + 1) / (20 if a.resume and not a.restart_schedule else 150)) * (.02 + .98 * .5 * (1 + math.cos(math.pi * done)))
+        rate = a.lr * min(1, (step - first + 1) / (20 if a.resume and not a.restart_schedule else 150)) * (.02 + .98 * .5 * (1 + math.cos(math.pi * done)))
+        for g in (g for o in opts for g in o.param_groups): g["lr"] = rate * g["by"]
         model.train(); results = list(pool.map(gradients, [data.batch(rng, tok, a.frames // a.workers, a.drums) for _ in range(a.workers)]))
         for i, p in enumerate(params): p.grad = sum(r[1][i] for r in results) / a.workers
         for p, mask, _ in clock: p.grad.mul_(mask)
         torch.nn.utils.clip_grad_norm_(params, 1.0)
-        before = [p.detach().clone() for p, _ in boosted]
-        opt.step()
+        list(pool.map(lambda o: o.step(), opts))
         with torch.no_grad():
-            for (p, by), old in zip(boosted, before): p.add_(p - old, alpha=by - 1)
             for p, mask, frozen in clock: p.mul_(mask).add_(frozen)      # weight decay has no business there either
         step += 1; frames_seen += sum(r[2] for r in results)
         now = sum(r[0] for r in results) / a.workers; avg = now if avg is None else avg * .98 + now * .02
@@ -147,11 +176,9 @@ def main():
                 for e, p in kept: e.lerp_(p, 1 - w)
         if step % 100 == 0: data.load()
         if step % 50 == 0 or done >= 1:
-            v = [""] * 4
-            if step % 500 == 0 or done >= 1:
-                with torch.no_grad():
-                    ve = torch.stack([torch.stack(loss(ema, val[0][i:i + 8], val[1][i:i + 8], torch.ones(8, device=dev), val[2][i:i + 8])[1]) for i in range(0, 64, 8)])
-                v = [f"{x:.3f}" for x in ve.mean(0).tolist()]
+            v = [""] * 5
+            if step % 300 == 0 or done >= 1:
+                v = [f"{x:.3f}" for x in held_out_loss(ema, val).tolist() + held_out_loss(ema, wrong).tolist()[:1]]
             rows.writerow([step, f"{(spent + time.time() - t0) / 60:.1f}", frames_seen] + [f"{x:.3f}" for x in avg.tolist()] + v); log.flush()
             print(step, f"{time.time() - t0:.0f}s {frames_seen / 1e6:.2f}M frames loss {avg[0]:.3f}", [round(x, 2) for x in avg[1:].tolist()], "val", v, flush=True)
         if time.time() - saved > 150 or done >= 1: save(); saved = time.time()

@@ -37,7 +37,7 @@ def test_loops_are_sound_and_exact():
 
 
 def test_a_loop_starts_on_its_downbeat():
-    s = next(s for s in map(compose, range(1000)) if s.genre == "techno" and not s.only and s.bpm < 110 and not s.fill and s.beats == 4 and not s.crackle)
+    s = next(s for s in map(compose, range(1000)) if s.genre == "techno" and not s.only and s.bpm < 110 and not s.fill and s.beats == 4)
     s.hits = [h for h in s.hits if h[1] == "kick"]
     x = mix(s, ("drums",)); e = lambda t: float((x[int(t * SR):int((t + .03) * SR)] ** 2).sum())
     beat = 60 / s.bpm
@@ -96,3 +96,45 @@ def test_delay_pattern():
     assert d.shape == (1, 4, 8) and (d[:, :, 0] == PAD).all()
     for k in range(4):
         assert d[0, k, k + 1:k + 6].tolist() == c[0, k, :7 - k].tolist()[:5]
+
+
+def test_metronome_shows_where_the_renderer_puts_hits():
+    pytest.importorskip("torch")
+    from starter.lm import METRONOME, beats_at
+    s = next(s for s in map(compose, range(1000)) if s.bpm == 133 and s.beats == 4 and not s.only and not s.sidechain and not s.cutoff)
+    shown = beats_at([s.bpm], [s.beats], 400)[0]
+    assert shown.shape == (400, METRONOME)
+    bars = shown[:, 4].nonzero()[:, 0].tolist()
+    assert bars == [round(i * 4 * 60 / 133 * 50) for i in range(len(bars))] and len(bars) == 5
+    s.hits = [(0, "kick", 1.0)]; s.bars = 1; s.parts = {}
+    d = stems(s, 400)["drums"]; quiet = np.abs(d.reshape(-1, HOP)).max(1) < 1e-3
+    assert all(not quiet[b] for b in bars) and all(quiet[b - 1] for b in bars[1:])
+
+
+def test_tones_are_those_of_the_notes():
+    pytest.importorskip("torch")
+    from starter.lm import sounding
+    s = next(s for s in map(compose, range(1000)) if s.parts["bass"][1][0][0] == 0)
+    roll = sounding(s, ("drums", "bass"), 300); first = s.parts["bass"][1][0][2] % 12
+    assert roll.shape == (300, 24) and roll[0].nonzero()[:, 0].tolist() == [first] and not roll[:, 12:].any()
+    assert not sounding(s, ("drums",), 50).any()
+
+
+def test_forgetting_takes_stretches_and_no_more():
+    torch = pytest.importorskip("torch")
+    from starter.constants import PAD
+    from starter.lm import forgetful
+    x = torch.randint(0, 1024, (64, 4, 200)); gen = torch.Generator().manual_seed(0)
+    assert torch.equal(forgetful(x, 0.0), x)
+    y = forgetful(x, .5, gen); gone = (y == PAD).all(1)
+    assert torch.equal(torch.where(gone[:, None], x, y), x) and 16 < gone.any(1).sum() < 48 and gone.all(1).any()
+
+
+def test_muon_makes_singular_values_alike():
+    torch = pytest.importorskip("torch")
+    from starter.muon import Muon, orthogonal
+    torch.manual_seed(0); x = torch.randn(3, 40, 16) @ torch.diag(torch.logspace(0, -1.5, 16))
+    values = torch.linalg.svdvals(orthogonal(x, 5))
+    assert values.max() < 1.4 and values.min() > .4
+    p = torch.nn.Parameter(torch.zeros(4, 4)); p.grad = torch.eye(4); Muon([p], 1.0).step()
+    assert (p.diagonal() < -.1).all()

@@ -3,14 +3,12 @@
 use std::time::{Duration, Instant};
 
 use barline_engine::resample::resample;
-use barline_engine::{
-    Clip, ClipFacts, Engine, EngineEvent, GenerateRequest, Length, ModelSource, Sampling,
-};
+use barline_engine::{Clip, Engine, EngineEvent, GenerateRequest, Length, ModelSource, Sampling};
 use barline_player::{Settings, Transport};
 use nice_plug::params::Params;
 
 use super::*;
-use crate::recall;
+use crate::recall::{self, tests::facts};
 use crate::state::SavedClip;
 use crate::view::{Message, Phase};
 
@@ -25,23 +23,12 @@ impl Screen for NoScreen {
 
 const RATE_HZ: u32 = 32_000;
 
-fn facts() -> ClipFacts {
-    ClipFacts {
-        prompt: "drums, 120 bpm".into(),
-        model: "starter".into(),
-        model_sha256: "00".into(),
-        rights: "yours".into(),
-        seed: 7,
-        sampling: Sampling::default(),
-        length: Length::Bars {
-            bars: 1,
-            beats_per_bar: 4,
-            tempo_bpm: 120.0,
-        },
-        key: None,
-        steps: 100,
-        generate_seconds: 1.0,
-        version: "0.1.0".into(),
+/// A state with nothing wrong that asks for nothing.
+fn loaded(clip: Option<Arc<SavedClip>>) -> Loaded {
+    Loaded {
+        clip,
+        generate: false,
+        refused: None,
     }
 }
 
@@ -132,11 +119,6 @@ fn a_clip_of_the_project_plays_at_every_rate() {
 fn a_project_without_a_clip_silences_the_one_before() {
     let (_, session, mut player) = start();
     session.handle().set_rate(48_000.0);
-    let loaded = |clip| Loaded {
-        clip,
-        generate: false,
-        refused: None,
-    };
     session.handle().loaded(loaded(Some(saved())));
     settle(&session, &mut player);
     assert!(player.clip().is_some());
@@ -150,11 +132,7 @@ fn a_project_without_a_clip_silences_the_one_before() {
 fn a_refused_state_leaves_the_clip_and_says_why() {
     let (_, session, mut player) = start();
     session.handle().set_rate(48_000.0);
-    session.handle().loaded(Loaded {
-        clip: Some(saved()),
-        generate: false,
-        refused: None,
-    });
+    session.handle().loaded(loaded(Some(saved())));
     let why = "the project is from the future".to_owned();
     session.handle().loaded(Loaded {
         clip: None,
@@ -194,11 +172,7 @@ fn a_clip_is_saved_whole_under_a_new_name_each_time() {
     assert!(!to.exists(), "there was nothing to save");
 
     session.handle().set_rate(48_000.0);
-    session.handle().loaded(Loaded {
-        clip: Some(saved()),
-        generate: false,
-        refused: None,
-    });
+    session.handle().loaded(loaded(Some(saved())));
     save();
     save();
     settle(&session, &mut player);
@@ -350,11 +324,7 @@ fn a_prompt_becomes_a_loop_that_the_project_keeps() {
 fn a_cancelled_clip_leaves_the_one_before() {
     let (params, session, mut player) = start();
     session.handle().set_rate(48_000.0);
-    session.handle().loaded(Loaded {
-        clip: Some(saved()),
-        generate: false,
-        refused: None,
-    });
+    session.handle().loaded(loaded(Some(saved())));
     settle(&session, &mut player);
     let before = player.clip();
     params
