@@ -41,10 +41,11 @@ def tempo_right(est: float, asked: float, tolerance=.02) -> bool:
 
 
 def onset_strength(y: np.ndarray) -> float:
-    """How strong the strong onsets are when every band has to rise at once, as drums make them."""
-    f = _flux(y); broad = np.sort(f, 0)[12:].mean(0)     # the bands that rise most count, a quarter may stay still
-    high = f[30:].mean(0)
-    return float(np.percentile(np.sqrt(broad * (high + 1e-6)), 98))
+    """How strongly the percussive part (median filtering, Fitzgerald 2010) begins at its strongest onsets, against the
+    loudness of all. Rises in all bands at once, without that separation, told 89 % of true loops: stabs and plucks
+    have them too."""
+    s = np.abs(librosa.stft(y, n_fft=1024, hop_length=256)); _, p = librosa.decompose.hpss(s, margin=3.0)
+    return float(np.percentile(np.maximum(np.diff(p.sum(0)), 0), 98) / (np.percentile(s.sum(0), 80) + 1e-6))
 
 
 def tonic(y: np.ndarray) -> tuple[int, bool]:
