@@ -1,6 +1,7 @@
 """The command line's WAV file as others read it: libsndfile, SoX, FFmpeg."""
 
 import json
+import shutil
 import subprocess
 
 import numpy
@@ -14,6 +15,10 @@ BARS, TEMPO_BPM, BEATS = 2, 97.5, 8
 
 def main():
     args = arguments()
+    missing = [tool for tool in ("ffprobe", "sox") if shutil.which(tool) is None]
+    if missing:
+        check("the other readers", False, f"{', '.join(missing)} missing, see apt.txt")
+        finish()
     path = args.folder / "facts.wav"
     command = [args.barline, "generate", clip.PROMPT, "--bars", str(BARS), "--bpm", str(TEMPO_BPM), "--key", "F#m"]
     subprocess.run(command + ["--seed", "5", "--rate", "44100", "--out", path], check=True, capture_output=True)

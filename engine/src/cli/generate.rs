@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use super::Failure;
 use super::args::GenerateArgs;
 use super::progress::Progress;
-use super::waiting::{at_rate, interrupts, wait};
+use super::waiting::{at_rate, interrupts, try_place, wait};
 
 /// The tempo of a clip in bars when none is asked for.
 const DEFAULT_TEMPO_BPM: f64 = 120.0;
@@ -61,12 +61,8 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
         let request = request(args, seed.wrapping_add(u64::from(take)));
         request.check()?;
         let path = out_path(args, &request, take);
-        // A folder that can't be written to is better known before the clip is made.
         for path in [Some(&path), args.codes.as_ref()].into_iter().flatten() {
-            drop(wav::create_beside(path).map_err(|source| WavError::Io {
-                path: path.clone(),
-                source,
-            })?);
+            try_place(path)?;
         }
         let label = if args.takes > 1 {
             format!("take {} of {}", take + 1, args.takes)

@@ -92,7 +92,7 @@ fn in_words(measured: &Measured) -> String {
         None => "no steady pulse".to_owned(),
     };
     let key = match &measured.key {
-        Some(key) => format!("{} ({})", key.name(), sure(key.confidence)),
+        Some(found) => format!("{} ({})", found.key, sure(found.confidence)),
         None => "no key".to_owned(),
     };
     format!("{pulse}; {key}")

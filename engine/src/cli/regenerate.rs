@@ -10,12 +10,13 @@ use barline_engine::{Engine, GenerateRequest, ModelSource};
 use super::Failure;
 use super::args::RegenerateArgs;
 use super::progress::Progress;
-use super::waiting::{at_rate, interrupts, wait};
+use super::waiting::{at_rate, interrupts, try_place, wait};
 
 /// Runs the command.
 pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
     let recipe = Recipe::read(&args.file)?;
     let out = args.out.clone().unwrap_or_else(|| beside(args));
+    try_place(&out)?;
     let interrupts = interrupts();
     let engine = Engine::start()?;
     let facts = &recipe.facts;

@@ -2,14 +2,27 @@
 //!
 //! Main thread.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use barline_engine::wav::{self, WavError};
 use barline_engine::{Clip, Engine, EngineEvent, GenerateRequest, resample};
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::Failure;
 use super::progress::Progress;
+
+/// A folder that can't be written to is better known before the clip is made.
+pub(super) fn try_place(path: &Path) -> Result<(), WavError> {
+    match wav::create_beside(path) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(WavError::Io {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
 
 /// Submits and waits, showing progress, until the job ends or the user interrupts.
 pub(super) fn wait(

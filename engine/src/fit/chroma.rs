@@ -24,16 +24,16 @@ const AROUND: usize = 24;
 /// Pitch classes from C to B over time.
 pub(super) struct Chroma {
     /// Time from one entry to the next.
-    pub(super) hop_seconds: f64,
+    hop_seconds: f64,
     /// Entry 0 is centred this long before the clip's first sample.
-    pub(super) lead_seconds: f64,
+    lead_seconds: f64,
     /// Fourth root of the power in each class: a tone half as loud is still a tone.
     pub(super) all: Vec<[f32; 12]>,
     /// The same of the basses alone.
     pub(super) bass: Vec<[f32; 12]>,
     /// How much of the power between [`BASS_HZ`] and [`HIGHEST_HZ`] is in peaks, 0 to 1: kick drums,
     /// which are peaks as well, lie below.
-    pub(super) tonal: f32,
+    tonal: f32,
 }
 
 /// Chroma of a signal.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chroma::{self, Chroma};
-use crate::prompt::TONICS;
+use crate::prompt::Key;
 
 const MAJOR: [f32; 12] = [
     6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88,
@@ -22,21 +22,11 @@ const OPENING_SECONDS: f64 = 0.6;
 /// A key and how sure it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct KeyFound {
-    /// Semitones of the tonic above C, 0 to 11.
-    pub tonic: u8,
-    /// Minor, else major.
-    pub minor: bool,
+    /// Which it is.
+    #[serde(flatten)]
+    pub key: Key,
     /// 0 to 1: how far it is ahead of the best key with another tonic.
     pub confidence: f32,
-}
-
-impl KeyFound {
-    /// As the prompt has it: `A minor`.
-    #[must_use]
-    pub fn name(&self) -> String {
-        let mode = if self.minor { "minor" } else { "major" };
-        format!("{} {mode}", TONICS[usize::from(self.tonic) % 12])
-    }
 }
 
 /// The key that fits best, if the clip has tones.
@@ -68,8 +58,7 @@ pub(super) fn find(chroma: &Chroma) -> Option<KeyFound> {
     let &(best, tonic, minor) = fits.first()?;
     let rival = fits.iter().find(|fit| fit.1 != tonic)?.0;
     (best > 0.0).then(|| KeyFound {
-        tonic,
-        minor,
+        key: Key { tonic, minor },
         confidence: ((best - rival) * 4.0).clamp(0.0, 1.0) * clearness,
     })
 }

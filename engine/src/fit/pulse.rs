@@ -78,14 +78,9 @@ pub(super) fn find(onsets: &Onsets, chroma: &Chroma, hint: Hint) -> Option<Pulse
     let grid = align(onsets, 60.0 / bpm * onsets.rate_hz);
     let period_seconds = grid.period / onsets.rate_hz;
     // The beat before the phase may be the clip's first: an onset at its very start shows late.
-    let mut first_beat_seconds = grid.phase / onsets.rate_hz - onsets.lead_seconds;
     let early = -0.15 * period_seconds;
-    while first_beat_seconds < early {
-        first_beat_seconds += period_seconds;
-    }
-    while first_beat_seconds - period_seconds >= early {
-        first_beat_seconds -= period_seconds;
-    }
+    let any_beat_seconds = grid.phase / onsets.rate_hz - onsets.lead_seconds;
+    let first_beat_seconds = early + (any_beat_seconds - early).rem_euclid(period_seconds);
     let length_seconds = onsets.all.len() as f64 / onsets.rate_hz - onsets.lead_seconds;
     // A beat at the very end belongs to what follows.
     let beats = ((length_seconds - first_beat_seconds) / period_seconds - 0.15).ceil();
