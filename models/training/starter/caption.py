@@ -6,7 +6,7 @@ that form is the most frequent by far; the others are what people write by thems
 import numpy as np
 
 from .constants import FLAT, SHARP
-from .compose import DRUM_SUBSETS, Song
+from .compose import Song
 from .synth import PATCHES
 
 GENRE_WORDS = {

@@ -21,7 +21,7 @@ from transformers import MusicgenForConditionalGeneration
 
 from . import measure as ms
 from .codec import decode, encode
-from .constants import FLAT, FRAME_RATE, HELD_OUT_SEED, HOP, MODEL_DIR, SHARP, SR
+from .constants import FLAT, FRAME_RATE, HELD_OUT_SEED, MODEL_DIR, SHARP, SR
 from .compose import compose, views
 from .prompts import PROMPTS, full_text
 from .render import clip, mix, stems

@@ -24,7 +24,7 @@ FILES = ("tokenizer.json", "config.json", "generation_config.json", "model.safet
 
 
 def assemble(ema=True) -> tuple[MusicgenForConditionalGeneration, dict]:
-    tok = build(); torch.manual_seed(0); lm = StarterLM(tok); facts = {"lm_steps": 0, "lm_frames": 0, "codec_steps": 0}
+    tok = build(); torch.manual_seed(0); lm = StarterLM(tok); facts = {"lm_steps": 0, "lm_frames": 0}
     p = work_dir() / "lm.pt"
     if p.exists():
         c = torch.load(p, map_location="cpu", weights_only=True); lm.load_state_dict(c["ema" if ema else "model"])

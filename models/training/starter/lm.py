@@ -20,6 +20,7 @@ from transformers import MusicgenForCausalLM, T5Config, T5EncoderModel
 from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
 
 from .constants import CODEBOOK_SIZE, CODEBOOKS, FRAME_RATE, HOP, PAD
+from .render import onset
 from .tokenizer import batch_ids, tempo_of
 
 BUMPS = 112                 # text dimensions that hold the tempo as overlapping bumps on a logarithmic scale
@@ -237,7 +238,7 @@ def sounding(song, parts, t):
         if part == "drums": continue
         shift = 0 if part == "bass" else 12
         for step, length, midi, _ in song.parts[part][1]:
-            at = (step + (song.swing if int(step) % 2 else 0)) * unit; n = max(1, round(length * unit)); c = shift + midi % 12
+            at = onset(song, step) / HOP; n = max(1, round(length * unit)); c = shift + midi % 12
             while at < t: out[round(at):round(at) + n, c] = 1; at += loop
     return out
 
@@ -249,8 +250,8 @@ def tones_loss(model, early, truth):
 
 
 def loss(model, ids, mask, keep, codes, weights=(1.3, 1.0, .9, .8), forget=0.0):
-    """Weighted cross-entropy (structure lives in the first codebook) and each codebook's own, with the hidden states that the metronome reads; `forget`:
-    see `forgetful`."""
+    """Weighted cross-entropy (structure lives in the first codebook), each codebook's own, and the hidden states that the
+    metronome and the tones are told from; `forget`: see `forgetful`."""
     t = codes.shape[2]
     h, early = model.hidden(forgetful(delayed(codes), forget), model.states(ids, mask, keep), mask)
     each = [nn.functional.cross_entropy(model.logits(h[:, k:k + t], k).float().flatten(0, 1), codes[:, k].flatten()) for k in range(CODEBOOKS)]

@@ -9,7 +9,7 @@ import librosa
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from .constants import HELD_OUT_SEED, SHARP, SR
+from .constants import HELD_OUT_SEED, SR
 
 HOP = 128                                   # 4 ms
 RATE = SR / HOP
@@ -68,7 +68,7 @@ def faults(y: np.ndarray) -> list[str]:
 
 def truth(count: int, parts_of, seconds=8.0, start=2000):
     from .compose import compose
-    from .render import clip, mix, stems
+    from .render import clip, mix
     got, seed = 0, HELD_OUT_SEED + start
     while got < count:
         s = compose(seed); seed += 1; parts = parts_of(s)

@@ -24,7 +24,7 @@ def _add(buf, x, at, g):
         x = x[m:]; i = 0
 
 
-def _at(song, step):
+def onset(song, step):
     """Sample position of a step; swing delays the off sixteenths."""
     unit = song.samples / song.steps
     return (step + (song.swing if int(step) % 2 else 0) * 1.0) * unit
@@ -63,7 +63,7 @@ def stems(song: Song, frames: int | None = None) -> dict[str, np.ndarray]:
 
     def put(buf, x, step, g):
         for r in range(reps):
-            at = _at(song, step) + r * song.samples
+            at = onset(song, step) + r * song.samples
             if frames:
                 i = int(round(at / HOP)) * HOP
                 if i < n: m = min(len(x), n - i); buf[i:i + m] += g * x[:m]

@@ -51,9 +51,7 @@ class Tokens:
         self.codes = {n: np.concatenate(c) for n, c in codes.items()}; self.rows = rows
 
     def song(self, seed):
-        """Composing is cheap beside a training step, but the notes are not needed again: kept without them."""
-        if seed not in self.songs:
-            self.songs[seed] = compose(seed)
+        if seed not in self.songs: self.songs[seed] = compose(seed)
         return self.songs[seed]
 
     def batch(self, rng, tok, frames, drums=0.0):
@@ -91,16 +89,17 @@ def held_out_loss(model, val, size=8):
 
 
 def optimisers(model, lr):
-    """Muon for the matrices, in two halves that two threads can step at once, AdamW for all else. Code embeddings and heads see each code once a step or less: at one rate with the rest they had
-    hardly left their random start after 2,000 steps, so theirs is several times higher."""
+    """Muon for the matrices, in two halves that two threads can step at once, AdamW for all else. Code embeddings and
+    heads see each code once a step or less: at one rate with the rest they had hardly left their random start after
+    2,000 steps, so theirs is several times higher."""
     codes = [*model.decoder.model.decoder.embed_tokens.parameters()]; heads = [*model.decoder.lm_heads.parameters()]
     apart = {id(p) for p in codes + heads}
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and id(p) not in apart and not any(w in n for w in ("shared", "relative_attention_bias", "metronome", "tones"))]
-    apart |= {id(p) for p in matrices}; rest = [p for n, p in model.named_parameters() if id(p) not in apart and not n.startswith("tones")]
+    apart |= {id(p) for p in matrices}; rest = [p for n, p in model.named_parameters() if id(p) not in apart]
     adam = torch.optim.AdamW([{"params": codes, "by": 5.0}, {"params": heads, "by": 3.0}, {"params": rest, "by": 1.0}],
                              lr, betas=(.9, .95), weight_decay=0, fused=True)
     halves = [Muon([{"params": matrices[i::2], "by": 2.5}], lr) for i in (0, 1)]
-    return [adam, *halves, torch.optim.AdamW([{"params": [*model.tones.parameters()], "by": 2.0}], lr, betas=(.9, .95), weight_decay=0)]
+    return [adam, *halves]
 
 
 def main():
