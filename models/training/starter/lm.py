@@ -6,9 +6,11 @@ head can compute cos(2 pi p bpm / 3000), the beat's phase at step p, for the fir
 the sinusoids near the beat's frequency, its key (a function of the tempo's token) their coefficients. `set_clock`
 starts the eight heads of the first two layers so by least squares: sharp ones (beat, eighth, between eighths, bar),
 whose attention to the tempo is a pulse one to three frames wide, and slow ones for the phase within the bar.
-`set_clock_values` hands them on. Gradient masks (`clock_masks`) keep the tempo's part of the text and the sinusoids that
+`set_clock_values` hands them on. Gradient masks (`clock_masks`) keep the tempo's and the key's part of the text and the sinusoids that
 the clock reads free of anything else; the heads are trained like all others, held to their task by the metronome
 (`metronome_loss`), and the text is made worth listening to by taking the past away now and then (`forgetful`).
+The key starts likewise (`set_key`): parts of the text that only it writes to, and two heads of the third layer that
+hand it on at every step, where `tones_loss` asks for it.
 Format and inference stay what they are.
 """
 import math
@@ -21,11 +23,12 @@ from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderC
 
 from .constants import CODEBOOK_SIZE, CODEBOOKS, FRAME_RATE, HOP, PAD
 from .render import onset
-from .tokenizer import batch_ids, tempo_of
+from .tokenizer import batch_ids, key_of, tempo_of
 
 BUMPS = 112                 # text dimensions that hold the tempo as overlapping bumps on a logarithmic scale
 NOISE = .002                # the fit's ridge, as the variance of an error in each sinusoid
 BUMP_RANGE = (57.0, 185.0)
+KEY = slice(BUMPS + 1, BUMPS + 15)      # text dimensions that hold the key: twelve tonics, minor, major
 METRONOME = 11              # see `beats_at`
 
 
@@ -80,7 +83,7 @@ class StarterLM(nn.Module):
         self.proj.weight.normal_(0, .06); self.proj.bias.zero_()
         self.proj.weight[:BUMPS] = torch.eye(BUMPS, 192)
         for p, mask in self.clock_masks(): p.mul_(mask[0])
-        self.set_clock(tok); self.set_clock_values(tok)
+        self.set_clock(tok); self.set_clock_values(tok); self.set_key(tok)
         self.freeze_clock()
 
     def clock_masks(self):
@@ -96,12 +99,12 @@ class StarterLM(nn.Module):
         for lin in (dec.layers[0].self_attn.out_proj, dec.layers[0].encoder_attn.out_proj, dec.layers[0].fc2, dec.layers[1].self_attn.out_proj):
             add(lin.weight, dims)
             if lin.bias is not None: add(lin.bias, dims)
-        bumps = slice(0, BUMPS)
+        told = torch.cat([torch.arange(BUMPS), torch.arange(KEY.start, KEY.stop)])
         for n, p in self.text.named_parameters():
-            if n.endswith((".o.weight", ".wo.weight")): add(p, bumps)
-            elif n.endswith("final_layer_norm.weight"): add(p, train=bumps)
-            elif n == "shared.weight": add(p, train=(slice(None), bumps))
-        add(self.proj.weight, train=bumps); add(self.proj.bias, bumps)
+            if n.endswith((".o.weight", ".wo.weight")): add(p, told)
+            elif n.endswith("final_layer_norm.weight"): add(p, train=told)
+            elif n == "shared.weight": add(p, train=(slice(None), told))
+        add(self.proj.weight, train=told); add(self.proj.bias, told)
         return out
 
     def freeze_clock(self):
@@ -161,6 +164,34 @@ class StarterLM(nn.Module):
                 d = torch.randn(self.decoder.config.hidden_size, generator=gen); d[dims] = 0
                 layer.encoder_attn.v_proj.weight[head * 64] = r
                 layer.encoder_attn.out_proj.weight[:, head * 64] = strength * d / d.norm()
+
+    @torch.no_grad()
+    def set_key(self, tok, residual=1.0, strength=6.0):
+        """Gives the key text dimensions of its own (in learnt ones it was tangled: a linear reading told 88 % of the
+        tonics) and lets two heads of the third layer attend to tonic and mode at every step and hand each on along a
+        direction of its own. `residual`: the size, by dimension, of what that layer reads."""
+        keys = key_of(tok); e = self.text.shared.weight; e[:, KEY] = 0
+        for i, said in keys.items():
+            for d in said: e[i, KEY.start + d] = 2.5
+        for n, p in self.text.named_parameters():
+            if n.endswith((".o.weight", ".wo.weight")): p[KEY] = 0
+        self.text.encoder.final_layer_norm.weight[KEY] = 1
+        self.proj.weight[KEY] = 0; self.proj.bias[KEY] = 0; self.proj.weight[KEY, KEY] = torch.eye(14)
+        named = [i for i, said in keys.items() if len(said) == 1]; words = [f"drums, 120 bpm, {tok.id_to_token(i)[1:]}" for i in named]
+        ids, mask = batch_ids(tok, words)
+        unit = self.states(torch.from_numpy(ids), torch.from_numpy(mask))[:, :, KEY].amax((1, 2)).mean().item()
+        layer = self.decoder.model.decoder.layers[2]; att, norm = layer.encoder_attn, layer.encoder_attn_layer_norm
+        const = clock_dims(self.decoder.config.hidden_size)[-1]; gen = torch.Generator().manual_seed(1)
+        norm.bias[const] = 4; att.q_proj.weight[:, const] = 0       # a constant to ask with; no other head sees it
+        for head, told in ((0, range(12)), (1, range(12, 14))):
+            rows = slice(head * 64, head * 64 + 64); first = head * 64
+            att.q_proj.weight[rows] = 0; att.k_proj.weight[rows] = 0; att.v_proj.weight[rows] = 0
+            att.q_proj.weight[first, const] = 5
+            for i, d in enumerate(told):
+                att.k_proj.weight[first, KEY.start + d] = 4 / unit      # 4 * 5 * 4 / sqrt(64): a score of ten
+                att.v_proj.weight[first + i, KEY.start + d] = 1 / unit
+                way = torch.randn(self.decoder.config.hidden_size, generator=gen)
+                att.out_proj.weight[:, first + i] = strength * residual * way / way.norm()
 
     def states(self, ids, mask, keep=None):
         """Text states as the decoder gets them. `keep` (B) 0 drops the condition as guidance does: states of nought."""

@@ -55,6 +55,14 @@ def tempo_of(tok: Tokenizer) -> dict[int, int]:
     return {tok.token_to_id(f"▁{n}"): n for n in TEMPOS}
 
 
+def key_of(tok: Tokenizer) -> dict[int, tuple[int, ...]]:
+    """token id -> what it says of a key: its tonic 0 to 11, and 12 for minor, 13 for major."""
+    said = {w: (12,) for w in ("minor", "min")} | {w: (13,) for w in ("major", "maj")}
+    for names in (SHARP, FLAT):
+        for i, n in enumerate(names): said |= {n.lower(): (i,), n.lower() + "m": (i, 12)}
+    return {tok.token_to_id("▁" + w): d for w, d in said.items() if tok.token_to_id("▁" + w) is not None}
+
+
 def batch_ids(tok: Tokenizer, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
     rows = [tok.encode(t).ids[:48] for t in texts]; n = max(map(len, rows))
     ids = np.zeros((len(rows), n), np.int64); mask = np.zeros((len(rows), n), np.int64)

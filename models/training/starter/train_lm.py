@@ -70,21 +70,22 @@ class Tokens:
             torch.stack([sounding(song, self.rows[n][i][1], cut) for song, i in zip(songs, pick)])
 
 
-def validation(tok, detune=1.0):
-    """Captions and codes of held-out songs; `detune` puts another tempo into the captions, which has to raise the loss
-    as soon as the model listens to it."""
+def validation(tok, detune=1.0, transpose=0):
+    """Captions and codes of held-out songs; `detune` puts another tempo into the captions, `transpose` another key, which
+    has to raise the loss as soon as the model listens to it."""
     z = np.load(work_dir() / "codes-heldout.npz"); rng = np.random.default_rng(1); texts = []
     for s, p in zip(z["seeds"], z["parts"]):
         song = compose(int(s)); bpm = round(song.bpm * detune)
-        texts.append(caption(dataclasses.replace(song, bpm=bpm if bpm <= 180 else round(song.bpm / detune)), tuple(str(p).split("+")), rng))
+        song = dataclasses.replace(song, bpm=bpm if bpm <= 180 else round(song.bpm / detune), key=(song.key + transpose) % 12)
+        texts.append(caption(song, tuple(str(p).split("+")), rng))
     return (*map(torch.from_numpy, batch_ids(tok, texts)), torch.from_numpy(z["codes"].astype(np.int64)))
 
 
 @torch.no_grad()
-def held_out_loss(model, val, size=8):
-    """Mean cross-entropy of every codebook, nats."""
-    ids, mask, codes = val
-    return torch.stack([torch.stack(loss(model, ids[i:i + size], mask[i:i + size], torch.ones(len(ids[i:i + size]), device=ids.device), codes[i:i + size])[1])
+def held_out_loss(model, val, size=8, blind=False):
+    """Mean cross-entropy of every codebook, nats; `blind` without any of the past, where only the text tells the key."""
+    ids, mask, codes = val; forget = 2.5 if blind else 0.0      # 2.5: everything, of every item
+    return torch.stack([torch.stack(loss(model, ids[i:i + size], mask[i:i + size], torch.ones(len(ids[i:i + size]), device=ids.device), codes[i:i + size], forget=forget)[1])
                         for i in range(0, len(ids), size)]).mean(0)
 
 
@@ -130,9 +131,9 @@ def main():
         step, spent, frames_seen = c["step"], c["spent"], c["frames"]
         if a.restart_schedule: spent = 0.0
     first = step; rng = np.random.default_rng([a.seed, step])
-    val, wrong = ([t.to(dev) for t in validation(tok, by)] for by in (1.0, 1.21))
+    val, wrong, moved = ([t.to(dev) for t in validation(tok, *by)] for by in ((1.0, 0), (1.21, 0), (1.0, 5)))
     log = open(TRAINING / "log" / "lm.csv", "a", newline=""); rows = csv.writer(log)
-    if log.tell() == 0: rows.writerow("step minutes frames loss ce0 ce1 ce2 ce3 metronome tones val0 val1 val2 val3 wrong_tempo0".split())
+    if log.tell() == 0: rows.writerow("step minutes frames loss ce0 ce1 ce2 ce3 metronome tones val0 val1 val2 val3 wrong_tempo0 blind0 wrong_key_blind0".split())
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {a.minutes:.0f} minutes, {dev}, {data.chunks} chunks", flush=True)
     t0 = time.time(); saved = t0; total = spent + a.minutes * 60; avg = None; kept = list(zip(ema.parameters(), model.parameters()))
 
@@ -175,9 +176,10 @@ def main():
                 for e, p in kept: e.lerp_(p, 1 - w)
         if step % 100 == 0: data.load()
         if step % 50 == 0 or done >= 1:
-            v = [""] * 5
+            v = [""] * 7
             if step % 300 == 0 or done >= 1:
-                v = [f"{x:.3f}" for x in held_out_loss(ema, val).tolist() + held_out_loss(ema, wrong).tolist()[:1]]
+                v = [f"{x:.3f}" for x in held_out_loss(ema, val).tolist() + held_out_loss(ema, wrong).tolist()[:1]
+                     + [held_out_loss(ema, texts, blind=True).tolist()[0] for texts in (val, moved)]]
             rows.writerow([step, f"{(spent + time.time() - t0) / 60:.1f}", frames_seen] + [f"{x:.3f}" for x in avg.tolist()] + v); log.flush()
             print(step, f"{time.time() - t0:.0f}s {frames_seen / 1e6:.2f}M frames loss {avg[0]:.3f}", [round(x, 2) for x in avg[1:].tolist()], "val", v, flush=True)
         if time.time() - saved > 150 or done >= 1: save(); saved = time.time()
