@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barline_engine::{
-    Clip, Engine, EngineError, EngineEvent, GenerateRequest, Job, Length, ModelSource, Sampling,
+    Clip, Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, ModelSource, Reroll,
+    Sampling,
 };
 
 /// Longer than any clip here takes, even in an unoptimised build on a busy machine.
@@ -15,6 +16,7 @@ fn request(seconds: f64, seed: u64) -> GenerateRequest {
     GenerateRequest {
         model: ModelSource::Starter,
         model_sha256: None,
+        fit: None,
         prompt: "techno drums, 130 bpm".into(),
         length: Length::Seconds(seconds),
         sampling: Sampling::default(),
@@ -100,6 +102,82 @@ fn events_come_in_order_and_the_chunks_make_the_clip() {
         job.events().recv_timeout(PATIENCE).is_err(),
         "nothing comes after the last event"
     );
+}
+
+#[test]
+fn a_loop_is_heard_raw_while_it_is_made_and_fitted_when_it_is_done() {
+    let engine = Engine::start().expect("an engine");
+    let length = Length::Bars {
+        bars: 2,
+        beats_per_bar: 4,
+        tempo_bpm: 130.0,
+    };
+    let ask = |fit, threads| GenerateRequest {
+        length,
+        fit,
+        threads: NonZeroUsize::new(threads),
+        ..request(0.0, 5)
+    };
+    let raw = clip(&engine.submit(ask(None, 1)).expect("a job"));
+    let job = engine.submit(ask(Some(Fit::default()), 1)).expect("a job");
+    let mut heard = Vec::new();
+    let fitted = loop {
+        match next(&job) {
+            EngineEvent::Audio(chunk) => heard.extend_from_slice(&chunk.channels[0]),
+            EngineEvent::Finished(clip) => break clip,
+            EngineEvent::Failed(error) => panic!("{error}"),
+            _ => {}
+        }
+    };
+    // What is heard meanwhile is the raw clip, though more than that was made.
+    assert_eq!(raw.channels, [heard]);
+    assert_eq!(fitted.frames() as u64, length.frames(32_000));
+    assert_eq!(fitted.codes[0][..raw.codes[0].len()], raw.codes[0]);
+    assert!(fitted.codes[0].len() > raw.codes[0].len());
+    assert!(fitted.facts.fitted.is_some() && raw.facts.fitted.is_none());
+    let again = clip(&engine.submit(ask(Some(Fit::default()), 2)).expect("a job"));
+    assert_eq!(again.channels, fitted.channels);
+    assert_eq!(again.facts.fitted, fitted.facts.fitted);
+}
+
+#[test]
+fn a_reroll_that_is_stopped_leaves_the_clip_before() {
+    let engine = Engine::start().expect("an engine");
+    let fit = Fit {
+        // More than any loop has: it goes on until it is stopped.
+        reroll: Some(Reroll {
+            below_score: 101,
+            at_most: 100,
+        }),
+        ..Fit::default()
+    };
+    let job = engine
+        .submit(GenerateRequest {
+            length: Length::Bars {
+                bars: 1,
+                beats_per_bar: 4,
+                tempo_bpm: 240.0,
+            },
+            fit: Some(fit),
+            ..request(0.0, 5)
+        })
+        .expect("a job");
+    let mut tries = 0;
+    let clip = loop {
+        match next(&job) {
+            EngineEvent::Started { .. } => {
+                tries += 1;
+                if tries == 3 {
+                    job.cancel();
+                }
+            }
+            EngineEvent::Finished(clip) => break clip,
+            EngineEvent::Cancelled | EngineEvent::Failed(_) => panic!("no clip"),
+            _ => {}
+        }
+    };
+    assert_eq!(tries, 3);
+    assert!([5, 6].contains(&clip.facts.seed));
 }
 
 #[test]

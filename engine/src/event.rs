@@ -1,15 +1,17 @@
 //! What the engine tells the one who asked, in the order in which it happens.
 //!
 //! Made by the worker thread, read by any. `Queued`, then `Loading` when the model
-//! is not in memory, `Started`, any number of `Progress` and `Audio`, and last
-//! exactly one of `Finished`, `Cancelled`, `Failed`.
+//! is not in memory, `Started`, any number of `Progress` and `Audio` (these three once more for
+//! every re-roll), and last exactly one of `Finished`, `Cancelled`, `Failed`.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
+use crate::fit::Fitted;
 use crate::request::{Length, Sampling};
+use crate::resample;
 
 /// One piece of news about a job.
 #[derive(Debug, Clone)]
@@ -41,9 +43,10 @@ pub enum EngineEvent {
         /// Measured over the job so far.
         steps_per_second: f32,
     },
-    /// Audio that nothing will change any more.
+    /// Audio as the model made it, which can be played at once.
     Audio(AudioChunk),
-    /// The whole clip: what the chunks make when they are joined.
+    /// The whole clip: what the chunks make when they are joined, or, for a clip that is fitted to
+    /// its bars, the loop that came of them.
     Finished(Arc<Clip>),
     /// The job was cancelled.
     Cancelled,
@@ -67,7 +70,8 @@ pub struct Clip {
     pub rate_hz: u32,
     /// Samples by channel (1 or 2), of equal lengths, ±1 full scale.
     pub channels: Vec<Vec<f32>>,
-    /// Tokens by codebook, un-delayed, one for each codec frame.
+    /// Tokens by codebook, un-delayed, one for each codec frame; of the raw clip, which for a
+    /// loop that was fitted is longer.
     pub codes: Vec<Vec<u32>>,
     /// Codec frames a second.
     pub frame_rate_hz: f64,
@@ -80,6 +84,12 @@ impl Clip {
     #[must_use]
     pub fn frames(&self) -> usize {
         self.channels.first().map_or(0, Vec::len)
+    }
+
+    /// Its samples at another rate, exactly as long as was asked for at that rate.
+    #[must_use]
+    pub fn at_rate(&self, rate_hz: u32) -> Vec<Vec<f32>> {
+        self.facts.at_rate(&self.channels, self.rate_hz, rate_hz)
     }
 }
 
@@ -102,10 +112,27 @@ pub struct ClipFacts {
     pub length: Length,
     /// Key asked for.
     pub key: Option<String>,
+    /// How it was fitted to its bars, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fitted: Option<Fitted>,
     /// Steps of the language model.
     pub steps: u32,
     /// Seconds from the first step to the last sample.
     pub generate_seconds: f64,
     /// Version of Barline.
     pub version: String,
+}
+
+impl ClipFacts {
+    /// The samples of the clip that these are the facts of at another rate. A loop that was
+    /// fitted is resampled around its join; the ends of any other clip are silent.
+    #[must_use]
+    pub fn at_rate(&self, channels: &[Vec<f32>], from_hz: u32, to_hz: u32) -> Vec<Vec<f32>> {
+        let resample = if self.fitted.is_some() {
+            resample::resample_loop
+        } else {
+            resample::resample
+        };
+        resample(channels, from_hz, to_hz, self.length.frames(to_hz))
+    }
 }

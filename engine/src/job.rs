@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::codec::DecodeStream;
 use crate::error::EngineError;
 use crate::event::{AudioChunk, Clip, ClipFacts, EngineEvent};
+use crate::fit::{self, Target};
 use crate::model::Model;
 use crate::request::{GenerateRequest, Length};
 
@@ -16,12 +17,12 @@ pub(crate) enum Ended {
     Cancelled,
 }
 
-/// Ramps at the ends of a loop, so that its join does not click where the model left the
-/// wave above zero. The head's is short: it must not soften the downbeat.
+/// Ramps at the ends of a loop that is heard before it is fitted, so that its join does not click
+/// where the model left the wave above zero. The head's is short: it must not soften the downbeat.
 const RAMP_IN_SECONDS: f64 = 0.001;
 const RAMP_OUT_SECONDS: f64 = 0.005;
 
-/// Makes the clip.
+/// Makes the clip, and makes it again where that was asked for and is worth it.
 pub(crate) fn run(
     model: &Model,
     request: &GenerateRequest,
@@ -36,26 +37,60 @@ pub(crate) fn run(
             here: model.sha256().to_owned(),
         });
     }
+    let mut best: Option<Clip> = None;
+    let reroll = request.fit.and_then(|fit| fit.reroll);
+    for attempt in 0..=reroll.map_or(0, |reroll| reroll.at_most) {
+        let seed = request.seed.wrapping_add(u64::from(attempt));
+        let Some(clip) = take(model, request, seed, cancelled, send)? else {
+            // Whoever stops a re-roll keeps what there is.
+            break;
+        };
+        let good = match (score(&clip), reroll) {
+            (Some(score), Some(reroll)) => score >= reroll.below_score,
+            _ => true,
+        };
+        if best.as_ref().is_none_or(|best| score(&clip) > score(best)) {
+            best = Some(clip);
+        }
+        if good {
+            break;
+        }
+    }
+    Ok(best.map_or(Ended::Cancelled, |clip| Ended::Finished(Box::new(clip))))
+}
+
+fn score(clip: &Clip) -> Option<u8> {
+    clip.facts.fitted.as_ref().map(|fitted| fitted.score.total)
+}
+
+/// Makes one clip; `None` when it was cancelled.
+fn take(
+    model: &Model,
+    request: &GenerateRequest,
+    seed: u64,
+    cancelled: &dyn Fn() -> bool,
+    send: &dyn Fn(EngineEvent),
+) -> Result<Option<Clip>, EngineError> {
     let codec = model.codec();
     let rate_hz = codec.rate_hz();
     let channels = model.channels();
     let total_frames = request.length.frames(rate_hz);
-    let limit_seconds =
-        (model.limit_frames() * codec.samples_per_frame()) as f64 / f64::from(rate_hz);
-    if total_frames as f64 > limit_seconds * f64::from(rate_hz) {
+    let limit_frames = (model.limit_frames() * codec.samples_per_frame()) as u64;
+    if total_frames > limit_frames {
         return Err(EngineError::TooLong {
             seconds: request.length.seconds(),
-            limit: limit_seconds,
+            limit: limit_frames as f64 / f64::from(rate_hz),
         });
     }
     let start = Instant::now();
-    let codec_frames = (total_frames as usize).div_ceil(codec.samples_per_frame());
-    let mut generation = model.generate(
-        &request.prompt,
-        codec_frames,
-        &request.sampling,
-        request.seed,
-    )?;
+    let target = target(request);
+    // A little more than the bars, to choose from and to join with, as far as the model goes.
+    let raw_frames = target.map_or(total_frames, |target| {
+        let spare = f64::from(target.spare_beats()) * 60.0 / target.tempo_bpm;
+        (total_frames + (spare * f64::from(rate_hz)) as u64).min(limit_frames)
+    });
+    let codec_frames = (raw_frames as usize).div_ceil(codec.samples_per_frame());
+    let mut generation = model.generate(&request.prompt, codec_frames, &request.sampling, seed)?;
     let steps = generation.steps();
     send(EngineEvent::Started {
         steps,
@@ -64,12 +99,12 @@ pub(crate) fn run(
         channels,
     });
 
-    let mut sink = Sink::new(request, rate_hz, channels, total_frames);
+    let mut sink = Sink::new(request, rate_hz, channels, total_frames, raw_frames);
     let mut streams: Vec<DecodeStream<'_>> = (0..channels).map(|_| codec.stream()).collect();
     let mut codes = vec![Vec::with_capacity(codec_frames); codec.codebooks() * channels];
     for step in 1..=steps {
         if cancelled() {
-            return Ok(Ended::Cancelled);
+            return Ok(None);
         }
         if let Some(frame) = generation.step()? {
             for (book, &token) in codes.iter_mut().zip(&frame) {
@@ -83,7 +118,7 @@ pub(crate) fn run(
                     .step_by(channels)
                     .copied()
                     .collect();
-                stream.push(&tokens, &mut sink.settled[channel]);
+                stream.push(&tokens, &mut sink.raw[channel]);
             }
             sink.flush(send);
         }
@@ -95,33 +130,71 @@ pub(crate) fn run(
         });
     }
     for (channel, stream) in streams.into_iter().enumerate() {
-        stream.finish(&mut sink.settled[channel]);
+        stream.finish(&mut sink.raw[channel]);
     }
     sink.flush(send);
-    let facts = facts(model, request, steps, start.elapsed().as_secs_f64());
+    let (channels, fitted) = match &target {
+        Some(target) => {
+            let (channels, fitted) = fit::into_bars(&sink.whole(), rate_hz, target);
+            (channels, Some(fitted))
+        }
+        None => (sink.clip(), None),
+    };
     let frame_rate_hz = f64::from(rate_hz) / codec.samples_per_frame() as f64;
-    Ok(Ended::Finished(Box::new(Clip {
+    Ok(Some(Clip {
         rate_hz,
-        channels: sink.done,
+        channels,
         codes,
         frame_rate_hz,
-        facts,
-    })))
+        facts: ClipFacts {
+            seed,
+            fitted,
+            ..facts(model, request, steps, start.elapsed().as_secs_f64())
+        },
+    }))
 }
 
-/// Cuts the codec's stream to the length of the clip, ramps its ends, and hands it on.
+/// What the clip is to be fitted to, if it is.
+fn target(request: &GenerateRequest) -> Option<Target> {
+    let (
+        Some(fit),
+        Length::Bars {
+            bars,
+            beats_per_bar,
+            tempo_bpm,
+        },
+    ) = (request.fit, request.length)
+    else {
+        return None;
+    };
+    Some(Target {
+        bars,
+        beats_per_bar,
+        tempo_bpm,
+        loudness_lufs: fit.loudness_lufs,
+    })
+}
+
+/// Takes the codec's stream and hands it on, cut to the length of the clip, its ends ramped.
 struct Sink {
-    /// From the codec and not yet handed on, by channel.
-    settled: Vec<Vec<f32>>,
-    /// Handed on, by channel: the clip.
-    done: Vec<Vec<f32>>,
+    /// From the codec, by channel.
+    raw: Vec<Vec<f32>>,
+    /// Of those, handed on.
+    sent_frames: usize,
     total_frames: usize,
+    raw_frames: usize,
     ramp_in_frames: usize,
     ramp_out_frames: usize,
 }
 
 impl Sink {
-    fn new(request: &GenerateRequest, rate_hz: u32, channels: usize, total_frames: u64) -> Self {
+    fn new(
+        request: &GenerateRequest,
+        rate_hz: u32,
+        channels: usize,
+        total_frames: u64,
+        raw_frames: u64,
+    ) -> Self {
         // A clip without bars is no loop: its samples stay as the codec made them.
         let looped = matches!(request.length, Length::Bars { .. });
         let frames = |seconds: f64| {
@@ -132,46 +205,48 @@ impl Sink {
             }
         };
         Self {
-            settled: vec![Vec::new(); channels],
-            done: vec![Vec::with_capacity(total_frames as usize); channels],
+            raw: vec![Vec::with_capacity(raw_frames as usize); channels],
+            sent_frames: 0,
             total_frames: total_frames as usize,
+            raw_frames: raw_frames as usize,
             ramp_in_frames: frames(RAMP_IN_SECONDS),
             ramp_out_frames: frames(RAMP_OUT_SECONDS),
         }
     }
 
     fn flush(&mut self, send: &dyn Fn(EngineEvent)) {
-        let start = self.done[0].len();
-        let room = self.total_frames - start;
-        let channels: Vec<Vec<f32>> = self
-            .settled
-            .iter_mut()
-            .map(|settled| cut(settled, room))
-            .collect();
-        if channels[0].is_empty() {
+        let start = self.sent_frames;
+        let end = self.raw[0].len().min(self.total_frames);
+        if start >= end {
             return;
         }
-        let mut chunk = AudioChunk {
+        self.sent_frames = end;
+        send(EngineEvent::Audio(AudioChunk {
             start_frame: start as u64,
-            channels,
-        };
-        for (channel, done) in chunk.channels.iter_mut().zip(&mut self.done) {
-            for (offset, sample) in channel.iter_mut().enumerate() {
-                let frame = start + offset;
-                *sample *= ramp(frame, self.ramp_in_frames)
-                    * ramp(self.total_frames - 1 - frame, self.ramp_out_frames);
-            }
-            done.extend_from_slice(channel);
-        }
-        send(EngineEvent::Audio(chunk));
+            channels: self.ramped(start..end),
+        }));
     }
-}
 
-/// Takes all samples out; those beyond the clip's end are dropped.
-fn cut(settled: &mut Vec<f32>, room: usize) -> Vec<f32> {
-    let mut taken = std::mem::take(settled);
-    taken.truncate(room);
-    taken
+    /// A part of the clip with its ramps.
+    fn ramped(&self, part: std::ops::Range<usize>) -> Vec<Vec<f32>> {
+        let gain = |frame: usize| {
+            ramp(frame, self.ramp_in_frames)
+                * ramp(self.total_frames - 1 - frame, self.ramp_out_frames)
+        };
+        let channel = |raw: &Vec<f32>| part.clone().map(|frame| raw[frame] * gain(frame)).collect();
+        self.raw.iter().map(channel).collect()
+    }
+
+    /// The clip: what was handed on, joined.
+    fn clip(&self) -> Vec<Vec<f32>> {
+        self.ramped(0..self.sent_frames)
+    }
+
+    /// All that was made, as it was made.
+    fn whole(&self) -> Vec<Vec<f32>> {
+        let cut = |raw: &Vec<f32>| raw[..self.raw_frames.min(raw.len())].to_vec();
+        self.raw.iter().map(cut).collect()
+    }
 }
 
 /// Gain at `distance` frames from an end with a ramp of `frames`.
@@ -193,6 +268,7 @@ fn facts(model: &Model, request: &GenerateRequest, steps: u32, seconds: f64) -> 
         sampling: request.sampling,
         length: request.length,
         key: request.key.clone(),
+        fitted: None,
         steps,
         // To the microsecond: a number of so few digits is the same after it was written as
         // JSON and read again, which the 17 digits of a sum of seconds and nanoseconds are not.

@@ -6,7 +6,7 @@
 //!
 //! Reading order: `request` and `event` (what goes in and comes out), `worker`
 //! (the thread), `model` (one loaded model), `musicgen` (text → tokens), `codec`
-//! (tokens ↔ audio), `fit` (what a finished clip really is).
+//! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for).
 
 pub mod codec;
 pub mod error;
@@ -24,5 +24,5 @@ pub mod worker;
 
 pub use error::EngineError;
 pub use event::{AudioChunk, Clip, ClipFacts, EngineEvent};
-pub use request::{GenerateRequest, Length, ModelSource, Sampling};
+pub use request::{Fit, GenerateRequest, Length, ModelSource, Reroll, Sampling};
 pub use worker::{Engine, Job, JobId};

@@ -84,6 +84,34 @@ impl Default for Sampling {
     }
 }
 
+/// What becomes of a raw clip of whole bars (see [`crate::fit::into_bars`]).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Fit {
+    /// Loudness of the loop, as far as a true peak of -1 dB allows.
+    pub loudness_lufs: f64,
+    /// Another try with the next seed for loops that come out badly.
+    pub reroll: Option<Reroll>,
+}
+
+/// When a loop is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reroll {
+    /// Loops with a score under this are.
+    pub below_score: u8,
+    /// At most this many times; the best is kept.
+    pub at_most: u32,
+}
+
+impl Default for Fit {
+    /// What streaming services play at, and one try.
+    fn default() -> Self {
+        Self {
+            loudness_lufs: -14.0,
+            reroll: None,
+        }
+    }
+}
+
 /// One clip to be made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenerateRequest {
@@ -95,6 +123,8 @@ pub struct GenerateRequest {
     pub prompt: String,
     /// Clip length.
     pub length: Length,
+    /// How clips of whole bars are fitted to them; `None` leaves every clip as the codec made it.
+    pub fit: Option<Fit>,
     /// Sampling settings.
     pub sampling: Sampling,
     /// Seed of the generator.
@@ -131,6 +161,17 @@ impl GenerateRequest {
                 range("the tempo in BPM", tempo_bpm, 20.0, 400.0)?;
             }
         }
+        if let Some(fit) = self.fit {
+            range("the loudness in LUFS", fit.loudness_lufs, -60.0, 0.0)?;
+            if let Some(reroll) = fit.reroll {
+                range(
+                    "the number of re-rolls",
+                    f64::from(reroll.at_most),
+                    0.0,
+                    100.0,
+                )?;
+            }
+        }
         let Sampling {
             temperature,
             top_p,
@@ -164,6 +205,7 @@ mod tests {
             model_sha256: None,
             prompt: "drums".into(),
             length,
+            fit: None,
             sampling: Sampling::default(),
             seed: 0,
             threads: None,

@@ -163,6 +163,38 @@ pub fn resample(
     out
 }
 
+/// A whole loop at another rate, `total_frames` long: as [`resample`], but around the join, where
+/// its end and its beginning sound into one another as they do when it is repeated.
+#[must_use]
+pub fn resample_loop(
+    channels: &[Vec<f32>],
+    from_hz: u32,
+    to_hz: u32,
+    total_frames: u64,
+) -> Vec<Vec<f32>> {
+    if from_hz == to_hz || channels.first().is_none_or(Vec::is_empty) {
+        return resample(channels, from_hz, to_hz, total_frames);
+    }
+    // So many frames before the loop that they are a whole number at both rates.
+    let step = (from_hz / gcd(from_hz, to_hz)) as usize;
+    let lead = step * MIN_CHUNK_FRAMES.div_ceil(step);
+    let lead_out = lead as u64 * u64::from(to_hz) / u64::from(from_hz);
+    let around = |channel: &Vec<f32>| -> Vec<f32> {
+        let length = channel.len();
+        let first = length - lead % length;
+        let frames = length + 2 * lead;
+        (0..frames)
+            .map(|at| channel[(first + at) % length])
+            .collect()
+    };
+    let padded: Vec<Vec<f32>> = channels.iter().map(around).collect();
+    let mut out = resample(&padded, from_hz, to_hz, total_frames + lead_out);
+    for channel in &mut out {
+        channel.drain(..lead_out as usize);
+    }
+    out
+}
+
 fn gcd(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
@@ -215,6 +247,28 @@ mod tests {
             }
             stream.finish(13_781, &mut out);
             assert_eq!(out, whole, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn a_loop_has_no_ends() {
+        // A hundred periods fill the loop: repeated, it is an endless sine.
+        for to_hz in [44_100, 48_000, 96_000] {
+            let frames = 32_000 * 100 / 440;
+            let hz = 32_000.0 * 100.0 / frames as f64;
+            let wave = |rate_hz: u32, frames: usize| -> Vec<f32> {
+                let step = std::f64::consts::TAU * hz / f64::from(rate_hz);
+                (0..frames)
+                    .map(|n| (step * n as f64).sin() as f32)
+                    .collect()
+            };
+            let total = (frames as f64 * f64::from(to_hz) / 32_000.0).round() as u64;
+            let out = resample_loop(&[wave(32_000, frames)], 32_000, to_hz, total);
+            assert_eq!(out[0].len() as u64, total);
+            let want = wave(to_hz, out[0].len());
+            let worst = out[0].iter().zip(&want).map(|(a, b)| (a - b).abs());
+            let worst = worst.fold(0.0, f32::max);
+            assert!(worst < 1e-3, "{to_hz} Hz: {worst}");
         }
     }
 

@@ -143,6 +143,7 @@ pub(crate) mod tests {
                 tempo_bpm: 120.0,
             },
             key: None,
+            fitted: None,
             steps: 100,
             generate_seconds: 1.0,
             version: "0.1.0".into(),

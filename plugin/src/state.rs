@@ -343,6 +343,7 @@ mod tests {
                     tempo_bpm: 97.5,
                 },
                 key: Some("A minor".into()),
+                fitted: None,
                 steps: 1,
                 generate_seconds: 0.5,
                 version: "0.1.0".into(),

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod check;
+mod joins;
 mod start;
 mod validate;
 
@@ -12,6 +13,7 @@ Usage: cargo xtask <verb>
   start                build for release, make the bundles and a first loop
   check                run everything that must hold before a change lands
   bundle [--release]   make Barline.clap and Barline.vst3 in target/bundled
+  joins                measure the joins of 200 loops of the starter model
   validate             try the VST3 in dawdreamer and pedalboard, with its editor open";
 
 fn main() -> ExitCode {
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
         Some("start") => start::run(),
         Some("check") => check::run(),
         Some("bundle") => bundle::run(args.collect()),
+        Some("joins") => joins::run(),
         Some("validate") => validate::run(),
         other => {
             if let Some(verb) = other {

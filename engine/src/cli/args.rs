@@ -114,6 +114,19 @@ pub(crate) struct GenerateArgs {
     /// Also write the tokens, as JSON.
     #[arg(long)]
     pub(crate) codes: Option<PathBuf>,
+    /// Leave a clip of bars as the model made it: not cut at a downbeat, not brought to its
+    /// tempo, not joined, not levelled.
+    #[arg(long, conflicts_with_all = ["loudness", "reroll_below", "rerolls"])]
+    pub(crate) raw: bool,
+    /// Loudness of a loop in LUFS, as far as a true peak of -1 dB allows.
+    #[arg(long, default_value_t = -14.0)]
+    pub(crate) loudness: f64,
+    /// Make a loop again, with the next seed, when its score (0 to 100) is under this.
+    #[arg(long, value_name = "SCORE", value_parser = clap::value_parser!(u8).range(..=100))]
+    pub(crate) reroll_below: Option<u8>,
+    /// How often at most; the best is kept.
+    #[arg(long, default_value_t = 3, requires = "reroll_below")]
+    pub(crate) rerolls: u32,
     /// Print the facts of the clips as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,

@@ -46,6 +46,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
             .clone()
             .map_or(ModelSource::Starter, ModelSource::Folder),
         model_sha256: None,
+        fit: None,
         prompt: "house drums, 120 bpm".into(),
         length: Length::Seconds(CLIP_SECONDS),
         sampling: Sampling::default(),

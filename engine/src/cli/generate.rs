@@ -5,8 +5,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use barline_engine::fit::{Fitted, Grid};
 use barline_engine::wav::{self, Recipe, WavError};
-use barline_engine::{Clip, Engine, GenerateRequest, Length, ModelSource, Sampling, prompt};
+use barline_engine::{
+    Clip, Engine, Fit, GenerateRequest, Length, ModelSource, Reroll, Sampling, prompt,
+};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -86,11 +89,15 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
             })?;
         }
         eprintln!(
-            "{}: {:.2} s in {:.2} s, seed {}",
+            "{}: {:.2} s in {:.2} s, seed {}{}",
             path.display(),
             clip.frames() as f64 / f64::from(clip.rate_hz),
             clip.facts.generate_seconds,
-            clip.facts.seed
+            clip.facts.seed,
+            clip.facts
+                .fitted
+                .as_ref()
+                .map_or_else(String::new, in_words)
         );
         lines.push(facts(&path, &clip, rate_hz, &channels)?);
     }
@@ -130,6 +137,13 @@ fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
         model_sha256: None,
         prompt,
         length,
+        fit: (!args.raw).then(|| Fit {
+            loudness_lufs: args.loudness,
+            reroll: args.reroll_below.map(|below_score| Reroll {
+                below_score,
+                at_most: args.rerolls,
+            }),
+        }),
         sampling: Sampling {
             temperature: args.temperature,
             top_k: args.top_k,
@@ -141,6 +155,23 @@ fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
         threads: args.threads,
         key: args.key.map(|key| key.to_string()),
     }
+}
+
+/// What a person wants to know of a loop: how it is, and what is wrong with it.
+fn in_words(fitted: &Fitted) -> String {
+    let mut words = vec![format!("score {}", fitted.score.total)];
+    let found = fitted.key.as_ref().filter(|found| found.sure());
+    words.extend(found.map(|found| found.key.to_string()));
+    match fitted.grid {
+        Grid::Steady { tempo_bpm } if fitted.stretch != 1.0 => {
+            words.push(format!("brought to tempo from {tempo_bpm:.2} BPM"));
+        }
+        Grid::Steady { .. } => {}
+        Grid::Beatless => words.push("no beats".into()),
+        Grid::Free => words.push("free: no tempo to trust, not stretched".into()),
+    }
+    words.extend(fitted.score.words().into_iter().map(String::from));
+    format!("; {}", words.join(", "))
 }
 
 /// The tokens as JSON in a file without a name yet, in the folder of `path`.

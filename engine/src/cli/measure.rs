@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use barline_engine::Length;
-use barline_engine::fit::{self, Hint, Measured};
+use barline_engine::fit::{self, Hint, Measured, Seam};
 use barline_engine::wav::{self, Recipe};
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ struct Findings<'a> {
     seconds: f64,
     #[serde(flatten)]
     measured: Measured,
+    /// Of a loop whose recipe says how many beats it has.
+    seam: Option<Seam>,
 }
 
 /// Runs the command.
@@ -38,16 +40,26 @@ pub(crate) fn run(args: &MeasureArgs) -> Result<(), Failure> {
     let mut all = Vec::with_capacity(args.files.len());
     for path in &args.files {
         let (rate_hz, channels) = wav::read(path)?;
-        let measured = fit::measure(&channels, rate_hz, hint(args, path));
+        let length = Recipe::read(path).ok().map(|recipe| recipe.facts.length);
+        let measured = fit::measure(&channels, rate_hz, hint(args, length));
+        let seam = match length {
+            Some(Length::Bars {
+                bars,
+                beats_per_bar,
+                ..
+            }) => fit::seam(&channels, rate_hz, bars.saturating_mul(beats_per_bar)),
+            _ => None,
+        };
         let seconds = channels.first().map_or(0, Vec::len) as f64 / f64::from(rate_hz);
         if args.json {
             all.push(Findings {
                 path,
                 seconds,
                 measured,
+                seam,
             });
         } else {
-            writeln!(out, "{}: {}", path.display(), in_words(&measured))?;
+            writeln!(out, "{}: {}", path.display(), in_words(&measured, seam))?;
         }
     }
     if args.json {
@@ -59,8 +71,7 @@ pub(crate) fn run(args: &MeasureArgs) -> Result<(), Failure> {
 }
 
 /// What was asked of the clip: the arguments, else the file's own recipe.
-fn hint(args: &MeasureArgs, path: &Path) -> Hint {
-    let length = Recipe::read(path).ok().map(|recipe| recipe.facts.length);
+fn hint(args: &MeasureArgs, length: Option<Length>) -> Hint {
     let (tempo_bpm, beats_per_bar) = match length {
         Some(Length::Bars {
             tempo_bpm,
@@ -75,7 +86,7 @@ fn hint(args: &MeasureArgs, path: &Path) -> Hint {
     }
 }
 
-fn in_words(measured: &Measured) -> String {
+fn in_words(measured: &Measured, seam: Option<Seam>) -> String {
     let sure = |confidence: f32| format!("{:.0} % sure", confidence * 100.0);
     let pulse = match &measured.pulse {
         Some(pulse) => format!(
@@ -89,11 +100,17 @@ fn in_words(measured: &Measured) -> String {
                 .filter(|&swing| swing > 0.03)
                 .map_or_else(String::new, |swing| format!(", swing {swing:.2}"))
         ),
+        None if measured.beatless() => "no beats".to_owned(),
         None => "no steady pulse".to_owned(),
     };
     let key = match &measured.key {
         Some(found) => format!("{} ({})", found.key, sure(found.confidence)),
         None => "no key".to_owned(),
     };
-    format!("{pulse}; {key}")
+    let join = match seam {
+        Some(seam) if seam.unheard() => "; the join changes no more than a beat inside",
+        Some(_) => "; the join changes more than any beat inside",
+        None => "",
+    };
+    format!("{pulse}; {key}{join}")
 }

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use barline_engine::wav::{self, Recipe};
-use barline_engine::{Engine, GenerateRequest, ModelSource};
+use barline_engine::{Engine, Fit, GenerateRequest, ModelSource};
 
 use super::Failure;
 use super::args::RegenerateArgs;
@@ -28,6 +28,10 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
         model_sha256: Some(facts.model_sha256.clone()),
         prompt: facts.prompt.clone(),
         length: facts.length,
+        fit: facts.fitted.as_ref().map(|fitted| Fit {
+            loudness_lufs: fitted.target_lufs,
+            reroll: None,
+        }),
         sampling: facts.sampling,
         seed: facts.seed,
         threads: args.threads,

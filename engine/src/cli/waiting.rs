@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barline_engine::wav::{self, WavError};
-use barline_engine::{Clip, Engine, EngineEvent, GenerateRequest, resample};
+use barline_engine::{Clip, Engine, EngineEvent, GenerateRequest};
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::Failure;
@@ -73,9 +73,5 @@ pub(super) fn interrupts() -> Receiver<()> {
 /// The samples at the rate asked for, exactly as long as the request says at that rate.
 pub(super) fn at_rate(clip: &Clip, rate_hz: Option<u32>) -> (u32, Vec<Vec<f32>>) {
     let rate_hz = rate_hz.unwrap_or(clip.rate_hz);
-    let total = clip.facts.length.frames(rate_hz);
-    (
-        rate_hz,
-        resample::resample(&clip.channels, clip.rate_hz, rate_hz, total),
-    )
+    (rate_hz, clip.at_rate(rate_hz))
 }

@@ -29,6 +29,14 @@ pub struct KeyFound {
     pub confidence: f32,
 }
 
+impl KeyFound {
+    /// Whether it is worth saying.
+    #[must_use]
+    pub fn sure(&self) -> bool {
+        self.confidence >= 0.4
+    }
+}
+
 /// The key that fits best, if the clip has tones.
 pub(super) fn find(chroma: &Chroma) -> Option<KeyFound> {
     let clearness = chroma.clearness();

@@ -23,7 +23,7 @@ const NEAR_START: f64 = 0.12;
 /// Under this repetition there is no pulse to trust.
 const LEAST_REPETITION: f64 = 0.15;
 /// Where nothing begins more suddenly than this, nobody would tap along.
-const LEAST_SHARPNESS: f32 = 0.1;
+pub(super) const LEAST_SHARPNESS: f32 = 0.1;
 /// What onsets in the basses and in all bands together say for a bar line.
 const LOW_ATTACK: f64 = 1.5;
 const ANY_ATTACK: f64 = 0.5;
@@ -52,6 +52,9 @@ pub struct Pulse {
     pub confidence: f32,
     /// 0 to 1: how far the bar line is ahead of the next best.
     pub downbeat_confidence: f32,
+    /// How well the best grid of exactly the tempo asked for is met, as a share of this one:
+    /// near 1, the difference between the two is within what can be heard in the clip.
+    pub asked_fit: Option<f32>,
 }
 
 impl Pulse {
@@ -76,6 +79,7 @@ pub(super) fn find(onsets: &Onsets, chroma: &Chroma, hint: Hint) -> Option<Pulse
         return None;
     }
     let grid = align(onsets, 60.0 / bpm * onsets.rate_hz);
+    let asked_fit = hint.tempo_bpm.map(|asked| asked_fit(onsets, grid, asked));
     let period_seconds = grid.period / onsets.rate_hz;
     // The beat before the phase may be the clip's first: an onset at its very start shows late.
     let early = -0.15 * period_seconds;
@@ -101,7 +105,28 @@ pub(super) fn find(onsets: &Onsets, chroma: &Chroma, hint: Hint) -> Option<Pulse
         swing: swing(onsets, grid),
         confidence: repetition as f32,
         downbeat_confidence,
+        asked_fit,
     })
+}
+
+/// How well the onsets meet a grid.
+fn fit(onsets: &Onsets, grid: Grid) -> f64 {
+    strength(&onsets.all, grid, 0.0)
+        + LOW_WEIGHT * strength(&onsets.low, grid, 0.0)
+        + HALF_WEIGHT * strength(&onsets.all, grid, 0.5)
+}
+
+/// The best grid of the tempo asked for, or of its half or double where that is what was
+/// found, as a share of the grid that was found.
+fn asked_fit(onsets: &Onsets, found: Grid, asked_bpm: f64) -> f32 {
+    let found_bpm = 60.0 * onsets.rate_hz / found.period;
+    let octave = (found_bpm / asked_bpm).log2().round().clamp(-1.0, 1.0);
+    let period = 60.0 / (asked_bpm * octave.exp2()) * onsets.rate_hz;
+    let best = (0..(period * 4.0) as u32)
+        .map(|step| f64::from(step) / 4.0)
+        .map(|phase| fit(onsets, Grid { period, phase }))
+        .fold(0.0, f64::max);
+    (best / fit(onsets, found).max(1e-9)).min(1.0) as f32
 }
 
 /// Mean strength at `phase`, `phase + period`, …
@@ -119,18 +144,15 @@ fn strength(values: &[f32], grid: Grid, shift: f64) -> f64 {
 /// Tempo and phase together: coarsely over the whole reach, then finely around the best.
 fn align(onsets: &Onsets, period: f64) -> Grid {
     let start = onsets.lead_seconds * onsets.rate_hz;
-    let fit = |grid: Grid| {
+    let total = |grid: Grid| {
         let off = ((start - grid.phase) / grid.period).fract();
         let begins = off.abs().min(1.0 - off.abs()) < NEAR_START;
         let bonus = if begins { START_WEIGHT } else { 0.0 };
-        bonus
-            + strength(&onsets.all, grid, 0.0)
-            + LOW_WEIGHT * strength(&onsets.low, grid, 0.0)
-            + HALF_WEIGHT * strength(&onsets.all, grid, 0.5)
+        bonus + fit(onsets, grid)
     };
     let mut best = (f64::MIN, Grid { period, phase: 0.0 });
     let consider = |best: &mut (f64, Grid), grid: Grid| {
-        let score = fit(grid);
+        let score = total(grid);
         if score > best.0 {
             *best = (score, grid);
         }

@@ -34,3 +34,17 @@ pub(super) fn each(samples: &[f32], size: usize, hop: usize, mut each: impl FnMu
         each(&power);
     }
 }
+
+/// Calls `each` with the number and power of every bin of one window that spans `samples`.
+pub(super) fn whole(samples: &[f32], mut each: impl FnMut(usize, f32)) {
+    let size = samples.len();
+    let fft = RealFftPlanner::<f32>::new().plan_fft_forward(size);
+    let (mut time, mut bins) = (fft.make_input_vec(), fft.make_output_vec());
+    time.copy_from_slice(samples);
+    // As above.
+    if fft.process(&mut time, &mut bins).is_ok() {
+        for (bin, value) in bins.iter().enumerate() {
+            each(bin, value.norm_sqr() / (size as f32 * size as f32));
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::f64::consts::TAU;
 
 use super::*;
 
-const RATE_HZ: u32 = 32_000;
+pub(super) const RATE_HZ: u32 = 32_000;
 
 fn hint(tempo_bpm: f64) -> Hint {
     Hint {
@@ -16,7 +16,12 @@ fn hint(tempo_bpm: f64) -> Hint {
 }
 
 /// Adds a decaying sound of `tone(seconds)` at a time.
-fn add(clip: &mut [f32], at_seconds: f64, decay_seconds: f64, tone: impl Fn(f64) -> f64) {
+pub(super) fn add(
+    clip: &mut [f32],
+    at_seconds: f64,
+    decay_seconds: f64,
+    tone: impl Fn(f64) -> f64,
+) {
     let start = (at_seconds * f64::from(RATE_HZ)).round() as usize;
     for (i, sample) in clip.iter_mut().skip(start).enumerate() {
         let t = i as f64 / f64::from(RATE_HZ);
@@ -28,14 +33,14 @@ fn add(clip: &mut [f32], at_seconds: f64, decay_seconds: f64, tone: impl Fn(f64)
 }
 
 /// Noise that is the same every time.
-fn noise(t: f64) -> f64 {
+pub(super) fn noise(t: f64) -> f64 {
     let x = (t * 43_758.545_3).sin() * 9_973.13;
     2.0 * (x - x.floor()) - 1.0
 }
 
 /// A kick on the first beat and on the third, a clap on the second and fourth, hats between
 /// them, louder than a hat should be; sixteenths late by `swing`.
-fn beat(tempo_bpm: f64, seconds: f64, start: f64, swing: f64) -> Vec<f32> {
+pub(super) fn beat(tempo_bpm: f64, seconds: f64, start: f64, swing: f64) -> Vec<f32> {
     let mut clip = vec![0.0; (seconds * f64::from(RATE_HZ)) as usize];
     let beat = 60.0 / tempo_bpm;
     let mut index = 0;
@@ -146,6 +151,7 @@ fn drums_have_no_key() {
 #[test]
 fn nothing_is_found_in_nothing() {
     let nothing = Measured {
+        sharpness: 0.0,
         pulse: None,
         key: None,
     };

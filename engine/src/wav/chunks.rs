@@ -74,9 +74,14 @@ fn chunk(out: &mut Vec<u8>, id: &[u8; 4], body: &[u8]) {
     }
 }
 
-/// The tonic as a MIDI note, when a key was asked for.
+/// The tonic as a MIDI note: of the key that was asked for, else of one that was surely found.
 fn root(facts: &ClipFacts) -> Option<u16> {
-    let key: Key = facts.key.as_deref()?.parse().ok()?;
+    let asked: Option<Key> = facts.key.as_deref().and_then(|key| key.parse().ok());
+    let found = || {
+        let found = facts.fitted.as_ref()?.key.as_ref()?;
+        found.sure().then_some(found.key)
+    };
+    let key = asked.or_else(found)?;
     Some(ROOT_OCTAVE + u16::from(key.tonic))
 }
 
@@ -199,6 +204,15 @@ pub(super) fn comment(facts: &ClipFacts) -> String {
             facts.sampling.top_p
         )
     });
+    if let Some(fitted) = &facts.fitted {
+        parts.extend(
+            fitted
+                .key
+                .as_ref()
+                .map(|found| format!("{} found", found.key)),
+        );
+        parts.push(format!("score {}", fitted.score.total));
+    }
     parts.join(", ")
 }
 

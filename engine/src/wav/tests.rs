@@ -17,6 +17,7 @@ fn recipe(rate_hz: u32, depth: Depth, length: Length) -> Recipe {
             sampling: Sampling::default(),
             length,
             key: Some("A minor".into()),
+            fitted: None,
             steps: 7,
             generate_seconds: 0.1 + 0.2,
             version: "1.2.3".into(),

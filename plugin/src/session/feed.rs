@@ -1,5 +1,5 @@
 //! A clip on its way from the engine to the player: samples at the model's rate, the picture
-//! of them, and the stream at the host's rate.
+//! of them, and at the host's rate the stream while it is made and the whole when it is done.
 //!
 //! Session thread; allocates.
 
@@ -96,9 +96,22 @@ impl Take {
         }
     }
 
-    /// Length at another rate; the grid's own, so that the loop stays on it.
-    pub(super) fn frames_at(&self, rate_hz: u32) -> u64 {
-        self.length.frames(rate_hz)
+    /// Its samples at another rate, when it is whole: what is played and saved.
+    pub(super) fn at_rate(&self, rate_hz: u32) -> Option<Vec<Vec<f32>>> {
+        let facts = self.facts.as_ref()?;
+        Some(facts.at_rate(&self.channels, self.rate_hz, rate_hz))
+    }
+
+    /// Hands a whole clip to the player, in place of the one that plays.
+    pub(super) fn load(&self, id: ClipId, rate_hz: u32, control: &mut Control) {
+        let Some(channels) = self.at_rate(rate_hz) else {
+            return;
+        };
+        if let [left, rest @ ..] = &channels[..] {
+            // A mono clip goes to both sides. Facts that describe no clip give none to play.
+            let right = rest.first().unwrap_or(left);
+            let _ = control.load(self.info(id, rate_hz), left, right);
+        }
     }
 
     /// What the panel sees of it.
@@ -119,7 +132,7 @@ impl Take {
         let (beats, _, tempo_bpm) = grid(self.length);
         ClipInfo {
             id,
-            frames: self.frames_at(rate_hz),
+            frames: self.length.frames(rate_hz),
             beats,
             tempo_bpm,
         }
@@ -142,7 +155,8 @@ fn grid(length: Length) -> (f64, u32, f64) {
     }
 }
 
-/// The stream of one take to the player.
+/// The stream of a take that is still made to the player, where it can be heard until the
+/// whole clip takes its place.
 pub(super) struct Feed {
     /// The player's name for it.
     pub(super) id: ClipId,
@@ -173,8 +187,7 @@ impl Feed {
         })
     }
 
-    /// Hands over what the take has and the player does not; all of it, and the end, when the
-    /// take is whole.
+    /// Hands over what the take has and the player does not.
     pub(super) fn pump(&mut self, take: &Take, control: &mut Control) {
         let ready = take.channels.first().map_or(0, Vec::len);
         while let Some(resampler) = &mut self.resampler
@@ -190,13 +203,11 @@ impl Feed {
             self.taken_frames = end;
             self.hand_over(control);
         }
-        if take.facts.is_some()
+        if ready as u64 >= take.frames
             && let Some(resampler) = self.resampler.take()
         {
             resampler.finish(self.total_frames, &mut self.out);
             self.hand_over(control);
-            // It fails only for a clip that gave way to another, which is then the one to hear.
-            let _ = control.finish(self.id);
         }
     }
 
@@ -204,7 +215,7 @@ impl Feed {
     fn hand_over(&mut self, control: &mut Control) {
         if let [left, rest @ ..] = &self.out[..] {
             let right = rest.first().unwrap_or(left);
-            // As above: a clip that gave way takes nothing more.
+            // It fails only for a clip that gave way to another, which is then the one to hear.
             let _ = control.push(self.id, left, right);
         }
         self.out.iter_mut().for_each(Vec::clear);

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use barline_engine::{Engine, EngineError, EngineEvent, GenerateRequest, Job, Length, Sampling};
+use barline_engine::{
+    Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, Sampling,
+};
 use barline_player::ClipId;
 
 use super::Screen;
@@ -55,6 +57,7 @@ impl<S: Screen> Worker<S> {
                 beats_per_bar: project.beats_per_bar,
                 tempo_bpm,
             },
+            fit: Some(Fit::default()),
             sampling: sampling(&self.params),
             seed: project.seed,
             threads: None,
@@ -118,6 +121,10 @@ impl<S: Screen> Worker<S> {
                 rate_hz,
                 channels,
             } => {
+                // A loop that is made again starts anew.
+                if let Some(feed) = making.feed.take() {
+                    self.control.discard(feed.id);
+                }
                 let prompt = making.prompt.clone();
                 let take = Take::growing(
                     rate_hz,
@@ -162,18 +169,9 @@ impl<S: Screen> Worker<S> {
                 }
             }
             EngineEvent::Finished(clip) => {
-                let Some(Making {
-                    take: Some(mut take),
-                    feed,
-                    ..
-                }) = self.making.take()
-                else {
-                    return;
-                };
-                take.facts = Some(clip.facts.clone());
-                if let Some(mut feed) = feed {
-                    feed.pump(&take, &mut self.control);
-                }
+                let feed = self.making.take().and_then(|making| making.feed);
+                let facts = clip.facts.clone();
+                let mut take = Take::whole(clip.rate_hz, clip.channels.clone(), facts);
                 match recall::pack(&clip) {
                     Ok(saved) => take.saved = Some(Arc::new(saved)),
                     Err(error) => self.say_error(&error),
@@ -181,6 +179,11 @@ impl<S: Screen> Worker<S> {
                 self.params.project.keep_clip(take.saved.clone());
                 self.params.project.keep_generating(false);
                 self.take = Some(take);
+                // The loop takes over at the same beat from what was heard while it was made.
+                self.feed_take();
+                if let Some(feed) = feed {
+                    self.control.discard(feed.id);
+                }
                 self.show(Phase::Idle);
             }
             EngineEvent::Cancelled => {

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use barline_engine::resample::resample;
-use barline_engine::{Clip, Engine, EngineEvent, GenerateRequest, Length, ModelSource, Sampling};
+use barline_engine::{
+    Clip, Engine, EngineEvent, Fit, GenerateRequest, Length, ModelSource, Sampling,
+};
 use barline_player::{Settings, Transport};
 use nice_plug::params::Params;
 
@@ -247,6 +249,7 @@ fn ask(params: &BarlineParams, session: &Session) -> GenerateRequest {
     GenerateRequest {
         model: ModelSource::Starter,
         model_sha256: None,
+        fit: Some(Fit::default()),
         prompt: "techno drums, 240 bpm".into(),
         length: Length::Bars {
             bars: 4,
@@ -280,7 +283,8 @@ fn a_prompt_becomes_a_loop_that_the_project_keeps() {
     let request = ask(&params, &session);
     settle(&session, &mut player);
     let clip = alone(request);
-    let want = resample(&clip.channels, clip.rate_hz, 48_000, 192_000);
+    let want = clip.at_rate(48_000);
+    assert_eq!(want[0].len(), 192_000);
     assert!(
         want[0].iter().any(|sample| sample.abs() > 0.01),
         "the clip is silent"

@@ -7,12 +7,11 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use barline_engine::resample::resample;
 use barline_engine::{Engine, EngineError};
 use barline_player::{ClipId, Control};
 use crossbeam_channel::{Receiver, select};
 
-use super::feed::{Feed, Take};
+use super::feed::Take;
 use super::making::Making;
 use super::{Post, Screen, Shared};
 use crate::export;
@@ -212,13 +211,10 @@ impl<S: Screen> Worker<S> {
         self.feed_making();
     }
 
-    fn feed_take(&mut self) {
+    pub(super) fn feed_take(&mut self) {
         if let (Some(take), Some(rate_hz)) = (&self.take, self.rate_hz) {
             self.last_clip += 1;
-            let id = ClipId(self.last_clip);
-            if let Some(mut feed) = Feed::begin(take, id, rate_hz, &mut self.control) {
-                feed.pump(take, &mut self.control);
-            }
+            take.load(ClipId(self.last_clip), rate_hz, &mut self.control);
         }
     }
 
@@ -232,8 +228,7 @@ impl<S: Screen> Worker<S> {
             return;
         };
         let rate_hz = self.rate_hz.unwrap_or(take.rate_hz);
-        let frames = take.frames_at(rate_hz);
-        let channels = resample(&take.channels, take.rate_hz, rate_hz, frames);
+        let channels = facts.at_rate(&take.channels, take.rate_hz, rate_hz);
         match export::save(to, facts, rate_hz, &channels) {
             Ok(path) => {
                 self.snapshot.message = Some(Message::Info(format!("Saved {}", path.display())));

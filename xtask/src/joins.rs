@@ -1,0 +1,94 @@
+//! `cargo xtask joins`: loops of the starter model, and how many of their joins change more than a
+//! beat inside does.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::bundle;
+
+/// What is asked for: drums, basses, chords and pads, from slow to fast.
+const PROMPTS: [(&str, &str, &str); 10] = [
+    ("dusty lo-fi drums", "84", "Am"),
+    ("house drums", "124", "Cm"),
+    ("drum and bass drums and reese bass", "174", "Fm"),
+    ("dark techno with acid bass", "132", "Gm"),
+    ("boom bap drums and piano", "92", "Em"),
+    ("ambient pad, no drums", "70", "D"),
+    ("solo electric piano chords, no drums", "80", "Bm"),
+    ("funk guitar and bass guitar, no drums", "106", "E"),
+    ("trap drums and bells", "144", "F#m"),
+    ("synthwave arpeggio and pad", "108", "A"),
+];
+/// Loops from each prompt.
+const TAKES: u32 = 20;
+/// The share of joins that must not be heard.
+const WANTED: f64 = 0.99;
+
+/// Makes the loops with the release build, measures them, and says how many pass.
+pub(crate) fn run() -> Result<()> {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--package", "barline-engine"])
+        .status()?;
+    ensure!(status.success(), "the build failed");
+    let name = format!("barline{}", std::env::consts::EXE_SUFFIX);
+    let barline = bundle::target_folder()?.join("release").join(name);
+    let folder = bundle::target_folder()?.join("joins");
+    std::fs::create_dir_all(&folder)?;
+    let (mut good, mut all) = (0, 0);
+    for (index, (prompt, bpm, key)) in PROMPTS.into_iter().enumerate() {
+        for (excess_db, path) in measure(&barline, &folder, index, [prompt, bpm, key])? {
+            all += 1;
+            if excess_db <= 0.0 {
+                good += 1;
+            } else {
+                println!("{path}: {excess_db:.1} dB more than any beat inside");
+            }
+        }
+    }
+    let share = f64::from(good) / f64::from(all);
+    println!(
+        "{good} of {all} joins change no more than a beat inside ({:.1} %)",
+        share * 100.0
+    );
+    ensure!(share >= WANTED, "asked for are {:.0} %", WANTED * 100.0);
+    Ok(())
+}
+
+/// Makes the loops of one prompt; how far each join is above the beats inside.
+fn measure(
+    barline: &Path,
+    folder: &Path,
+    index: usize,
+    [prompt, bpm, key]: [&str; 3],
+) -> Result<Vec<(f64, String)>> {
+    let out = folder.join(format!("prompt{index}.wav"));
+    let status = Command::new(barline)
+        .args([
+            "generate", prompt, "--bpm", bpm, "--key", key, "--seed", "1",
+        ])
+        .args(["--takes", &TAKES.to_string(), "--out"])
+        .arg(&out)
+        .stderr(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot run {}", barline.display()))?;
+    ensure!(status.success(), "{prompt}: {status}");
+    let files = (1..=TAKES).map(|take| folder.join(format!("prompt{index}-{take}.wav")));
+    let output = Command::new(barline)
+        .args(["measure", "--json"])
+        .args(files)
+        .output()?;
+    let found: Value = serde_json::from_slice(&output.stdout)?;
+    let files = found["files"].as_array().context("no files measured")?;
+    files
+        .iter()
+        .map(|file| {
+            let number = |name: &str| file["seam"][name].as_f64().context("no seam measured");
+            let level = number("level_db")? - number("inside_level_db")?;
+            let spectrum = number("spectrum_db")? - number("inside_spectrum_db")?;
+            Ok((level.max(spectrum), file["path"].to_string()))
+        })
+        .collect()
+}
