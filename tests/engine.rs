@@ -129,8 +129,11 @@ fn a_loop_is_heard_raw_while_it_is_made_and_fitted_when_it_is_done() {
             _ => {}
         }
     };
-    // What is heard meanwhile is the raw clip, though more than that was made.
-    assert_eq!(raw.channels, [heard]);
+    // What is heard meanwhile is the raw clip. Its last frames sound a little different, as the
+    // codec's decoder looks ahead to what comes after them.
+    assert_eq!(heard.len(), raw.frames());
+    let same = raw.frames() - 6_400;
+    assert_eq!(raw.channels[0][..same], heard[..same]);
     assert_eq!(fitted.frames() as u64, length.frames(32_000));
     assert_eq!(fitted.codes[0][..raw.codes[0].len()], raw.codes[0]);
     assert!(fitted.codes[0].len() > raw.codes[0].len());

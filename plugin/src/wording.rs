@@ -1,7 +1,9 @@
-//! From picks and words to the prompt that the model reads.
+//! From picks and words to the prompt that the model reads, and from a loop's facts to words.
 //!
 //! Panel and session, so that what is shown is what is asked for. Pure.
 
+use barline_engine::ClipFacts;
+use barline_engine::fit::Grid;
 use barline_engine::prompt::{self, Key};
 
 use crate::state::Project;
@@ -111,6 +113,29 @@ pub fn prompt(project: &Project, tempo_bpm: f64) -> String {
         .as_deref()
         .and_then(|key| key.parse::<Key>().ok());
     prompt::compose(&words, Some(tempo_bpm), key)
+}
+
+/// How a loop came out: its score, what is wrong with it or what key it has, and what made it.
+#[must_use]
+pub fn verdict(facts: &ClipFacts) -> String {
+    let mut parts = Vec::new();
+    if let Some(fitted) = &facts.fitted {
+        let mut words = fitted.score.words();
+        if fitted.grid == Grid::Free {
+            words.insert(0, "free: no tempo to trust");
+        }
+        parts.push(format!("Score {}", fitted.score.total));
+        if !words.is_empty() {
+            parts.push(words.join(", "));
+        } else if let (None, Some(found)) = (&facts.key, &fitted.key)
+            && found.sure()
+        {
+            parts.push(format!("sounds like {}", found.key));
+        }
+    }
+    let made = format!("{} · made in {:.1} s", facts.model, facts.generate_seconds);
+    parts.push(made);
+    parts.join(" · ")
 }
 
 #[cfg(test)]

@@ -23,7 +23,8 @@ fn silent_then_locked(order: &Order, folder: &Path) -> Result<()> {
 
     host.load(&order.project(), &order.params())?;
     let growing = play_until_finished(&mut host, &mut song)?;
-    reference.check_growing("while it grows", &growing)?;
+    let raw = order.raw(folder, RATE_HZ as u32)?;
+    reference.check_growing("while it grows", &raw, &growing)?;
     let clip_seconds = order.beats() * 60.0 / order.tempo_bpm;
     let heard = play_faded(&mut host, &mut song, 2.3 * clip_seconds)?;
     reference.check_locked("two rounds and a third", &heard)
@@ -138,7 +139,7 @@ fn an_offline_render_waits_for_its_audio() -> Result<()> {
             host.load(&HOUSE.project(), &HOUSE.params())?;
             // No pause at all: the first block asks for what is not made yet.
             let heard = host.play(&mut Song::at(HOUSE.tempo_bpm, 0.0), 3 * 48_000)?;
-            reference.check_growing("the start", &heard)?;
+            reference.check_growing("the start", &reference, &heard)?;
             reference.check_locked("the bounce", &heard.after(FADED_FRAMES))?;
             // In real time nothing waits.
             host.deactivate();

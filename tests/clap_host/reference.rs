@@ -41,8 +41,18 @@ impl Order {
 
     /// Has the command line make it, at a rate.
     pub(crate) fn reference(&self, folder: &Path, rate_hz: u32) -> Result<Reference> {
+        self.made(folder, rate_hz, &[])
+    }
+
+    /// The clip that it is before it is fitted, which is heard while it is made.
+    pub(crate) fn raw(&self, folder: &Path, rate_hz: u32) -> Result<Reference> {
+        self.made(folder, rate_hz, &["--raw"])
+    }
+
+    fn made(&self, folder: &Path, rate_hz: u32, more: &[&str]) -> Result<Reference> {
         let path = folder.join(format!("{}-{}-{rate_hz}.wav", self.seed, self.tempo_bpm));
         let output = programs::generate(self.prompt)?
+            .args(more)
             .args(["--bars", &self.bars.to_string()])
             .args(["--bpm", &self.tempo_bpm.to_string()])
             .args(["--seed", &self.seed.to_string()])
@@ -152,16 +162,42 @@ impl Reference {
         Ok(())
     }
 
-    /// No sample is louder than the clip has it at its place: what is heard of a clip that
-    /// still grows is the clip or less of it.
-    pub(crate) fn check_growing(&self, what: &str, recording: &Recording) -> Result<()> {
+    /// What is heard of a clip that still grows is the raw clip or less of it, until the fitted one
+    /// takes over: no sample is louder than the two have it around its place.
+    pub(crate) fn check_growing(
+        &self,
+        what: &str,
+        raw: &Self,
+        recording: &Recording,
+    ) -> Result<()> {
+        const AROUND_FRAMES: usize = 48;
+        // The last of a clip sounds a little different when the model goes on after it.
+        const END_FRAMES: usize = 4_800;
+        // Of two clips at equal power.
+        const CROSSFADE: f32 = std::f32::consts::SQRT_2;
+        let loudest = |clip: &Self, at: usize| {
+            let frames = clip.left.len();
+            let (from, count) = if at + END_FRAMES >= frames {
+                (
+                    frames - END_FRAMES - AROUND_FRAMES,
+                    END_FRAMES + 2 * AROUND_FRAMES,
+                )
+            } else {
+                (at + frames - AROUND_FRAMES, 2 * AROUND_FRAMES)
+            };
+            let near = (from..from + count).map(|near| clip.left[near % frames].abs());
+            near.fold(0.0, f32::max)
+        };
         for (frame, (sample, beats)) in recording.left.iter().zip(&recording.beats).enumerate() {
+            if *sample == 0.0 {
+                continue;
+            }
             let most = self
                 .candidates(*beats)
-                .map(|at| self.left[at].abs())
+                .map(|at| loudest(self, at).max(loudest(raw, at)))
                 .fold(0.0, f32::max);
             ensure!(
-                sample.abs() <= most + SAME,
+                sample.abs() <= CROSSFADE * most + SAME,
                 "{what}: {sample} at frame {frame} (beat {beats:.6}), where the clip has {most}"
             );
         }

@@ -210,7 +210,7 @@ fn codes_are_undelayed_tokens() -> Result<()> {
     let folder = tempdir()?;
     let codes = folder.path().join("codes.json");
     run(second(&folder.path().join("clip.wav"))?
-        .args(["--seed", "2", "--codes"])
+        .args(["--raw", "--seed", "2", "--codes"])
         .arg(&codes))?;
     let json: Value = serde_json::from_str(&std::fs::read_to_string(&codes)?)?;
     let keys: Vec<&String> = json.as_object().context("no object")?.keys().collect();

@@ -2,13 +2,12 @@
 //!
 //! Window thread.
 
-use barline_engine::ClipFacts;
-use barline_engine::fit::Grid;
 use egui::{Align, Align2, CornerRadius, Layout, Rect, RichText, Sense, Ui, vec2};
 
 use super::header::tidy;
 use super::theme::{self, ACCENT, ERROR, FIELD_HOVER, QUIET, ROW, TEXT};
 use crate::view::{ClipView, Message, Phase, Snapshot, UiAction};
+use crate::wording;
 
 /// One row of text, with a bar of progress under it while a clip is made.
 pub(super) const HEIGHT: f32 = 30.0;
@@ -53,7 +52,12 @@ pub(super) fn show(ui: &mut Ui, snapshot: &Snapshot) -> Option<UiAction> {
     } else if let Some(clip) = &snapshot.clip {
         text(rect.left(), Align2::LEFT_CENTER, facts(clip), TEXT);
         if let Some(facts) = &clip.facts {
-            text(rect.right(), Align2::RIGHT_CENTER, verdict(facts), QUIET);
+            text(
+                rect.right(),
+                Align2::RIGHT_CENTER,
+                wording::verdict(facts),
+                QUIET,
+            );
         }
     } else {
         let hint = "Nothing generated yet. Press Generate, then play the host's transport.";
@@ -135,28 +139,6 @@ fn facts(clip: &ClipView) -> String {
     ];
     parts.extend(clip.facts.as_ref().and_then(|facts| facts.key.clone()));
     parts.push(format!("seed {}", clip.seed));
-    parts.join(" · ")
-}
-
-/// How the loop came out: its score, what is wrong with it or what key it has, and what made it.
-fn verdict(facts: &ClipFacts) -> String {
-    let mut parts = Vec::new();
-    if let Some(fitted) = &facts.fitted {
-        let mut words = fitted.score.words();
-        if fitted.grid == Grid::Free {
-            words.insert(0, "free: no tempo to trust");
-        }
-        parts.push(format!("Score {}", fitted.score.total));
-        if !words.is_empty() {
-            parts.push(words.join(", "));
-        } else if let (None, Some(found)) = (&facts.key, &fitted.key)
-            && found.sure()
-        {
-            parts.push(format!("sounds like {}", found.key));
-        }
-    }
-    let made = format!("{} · made in {:.1} s", facts.model, facts.generate_seconds);
-    parts.push(made);
     parts.join(" · ")
 }
 
