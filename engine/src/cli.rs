@@ -11,7 +11,7 @@ pub(crate) mod regenerate;
 mod waiting;
 
 use barline_engine::EngineError;
-use barline_engine::wav::{ReadError, WavError};
+use barline_engine::file::{FileError, ReadError};
 
 /// What ended a command early.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub(crate) enum Failure {
     Engine(#[from] EngineError),
     /// A file could not be written.
     #[error("{0}")]
-    Wav(#[from] WavError),
+    Wav(#[from] FileError),
     /// A file could not be read.
     #[error("{0}")]
     Read(#[from] ReadError),

@@ -11,6 +11,7 @@
 pub mod codec;
 pub mod error;
 pub mod event;
+pub mod file;
 pub mod fit;
 mod job;
 pub mod model;
@@ -18,7 +19,6 @@ pub mod musicgen;
 pub mod prompt;
 pub mod request;
 pub mod resample;
-pub mod wav;
 pub mod weights;
 pub mod worker;
 

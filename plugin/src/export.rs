@@ -1,12 +1,14 @@
-//! From a clip to a WAV file: where it goes and what it is called.
+//! From a clip to a file: where it goes and what it is called.
 //!
 //! Session thread, but for [`default_folder`], which the panel shows.
 
 use std::path::{Path, PathBuf};
 
-use barline_engine::wav::{self, Depth, Recipe, WavError};
+use barline_engine::file::{self, Depth, FileError, Recipe};
 use barline_engine::{ClipFacts, Length};
 
+/// What the name of a file ends in, and a folder's does not.
+const ENDINGS: [&str; 4] = ["wav", "flac", "aif", "aiff"];
 /// Words of the prompt that a file name takes.
 const WORDS: usize = 4;
 
@@ -53,20 +55,22 @@ pub fn file_stem(facts: &ClipFacts) -> String {
     parts.join("_")
 }
 
-/// Writes a clip as 24-bit WAV and says where: `to` when it names a `.wav` file, else a file of
-/// a new name in the folder `to`, which is made when it is missing. Whole or not at all.
+/// Writes a clip of 24 bits and says where: `to` when it names a WAV, FLAC or AIFF file, else a WAV
+/// file of a new name in the folder `to`, which is made when it is missing. Whole or not at all.
 ///
 /// # Errors
-/// [`WavError`] when the folder can't be made or the file not be written.
+/// [`FileError`] when the folder can't be made or the file not be written.
 pub fn save(
     to: &Path,
     facts: &ClipFacts,
     rate_hz: u32,
     channels: &[Vec<f32>],
-) -> Result<PathBuf, WavError> {
-    let is_file = to
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("wav"));
+) -> Result<PathBuf, FileError> {
+    let is_file = to.extension().is_some_and(|ending| {
+        ENDINGS
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known))
+    });
     let path = if is_file {
         to.to_owned()
     } else {
@@ -77,7 +81,7 @@ pub fn save(
         let _ = std::fs::create_dir_all(folder);
     }
     let recipe = Recipe::new(facts, rate_hz, Depth::Int24);
-    wav::write(&path, &recipe, channels)?;
+    file::write(&path, &recipe, channels)?;
     Ok(path)
 }
 

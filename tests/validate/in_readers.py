@@ -1,4 +1,4 @@
-"""The command line's WAV file as others read it: libsndfile, SoX, FFmpeg."""
+"""The command line's WAV, FLAC and AIFF files as others read them: libsndfile, SoX, FFmpeg."""
 
 import json
 import shutil
@@ -48,6 +48,30 @@ def main():
     raw = subprocess.run(["sox", path, "-t", "s32", "-L", "-"], check=True, capture_output=True)
     check("SoX: the same samples", numpy.array_equal(numpy.frombuffer(raw.stdout, "<i4") >> 8, samples))
     check("SoX: no warning", not raw.stderr, raw.stderr.decode())
+
+    for ending in ("flac", "aiff"):
+        other = path.with_suffix(f".{ending}")
+        subprocess.run(command + ["--seed", "5", "--rate", "44100", "--out", other], check=True, capture_output=True)
+        with soundfile.SoundFile(other) as file:
+            log, found = file.extra_info, file.read(dtype="int32") >> 8
+        check(f"libsndfile: {ending} holds the same samples", numpy.array_equal(found, samples))
+        raw = subprocess.run(["sox", other, "-t", "s32", "-L", "-"], check=True, capture_output=True)
+        same = numpy.array_equal(numpy.frombuffer(raw.stdout, "<i4") >> 8, samples)
+        check(f"SoX: {ending} holds the same samples, without a warning", same and not raw.stderr, raw.stderr.decode())
+        probe = ["ffprobe", "-v", "error", "-show_format", "-of", "json", other]
+        tags = json.loads(subprocess.run(probe, check=True, capture_output=True).stdout)["format"]["tags"]
+        title = tags.get("title", tags.get("TITLE", ""))
+        check(f"FFmpeg: {ending} has the prompt", title.startswith(clip.PROMPT), title)
+        if ending == "flac":
+            check("FFmpeg: flac has tempo and key", tags.get("BPM") == "97.5" and tags.get("INITIALKEY") == "F# minor")
+        else:
+            lines = [" ".join(line.split()) for line in log.splitlines()]
+            wanted = ("Num Beats : 8", "Root Note : 0x36", "ScaleType : 0x1 (MINOR)", "Time Sig : 4/4", "Loop Type : 0x0 (Loop)")
+            missing = [w for w in wanted if w not in lines]
+            check("libsndfile: aiff has beats, root, scale, meter", not missing, missing or "")
+        subprocess.run([args.barline, "regenerate", other], check=True, capture_output=True)
+        made = other.with_name(f"facts_again.{ending}")
+        check(f"{ending} is made again from its recipe", made.read_bytes() == other.read_bytes())
     finish()
 
 

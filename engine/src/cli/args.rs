@@ -5,8 +5,8 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use barline_engine::file::Depth;
 use barline_engine::prompt::Key;
-use barline_engine::wav::Depth;
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -45,11 +45,11 @@ impl Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Make one loop or several and write them as WAV files.
+    /// Make one loop or several and write them as WAV, FLAC or AIFF files.
     Generate(GenerateArgs),
-    /// Make the loop in a WAV file of Barline's again, from the recipe that lies in it.
+    /// Make the loop in a file of Barline's again, from the recipe that lies in it.
     Regenerate(RegenerateArgs),
-    /// Say what WAV files really are: tempo, beats, bar lines, swing, key.
+    /// Say what WAV, FLAC or AIFF files really are: tempo, beats, bar lines, swing, key.
     Measure(MeasureArgs),
     /// Say what this machine has and how fast the model runs on it.
     Doctor(DoctorArgs),
@@ -78,7 +78,8 @@ pub(crate) struct GenerateArgs {
     /// Seed: the same seed and settings make the same samples. Random when not given.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// Where to write; by default a name made from the prompt, in this folder.
+    /// Where to write: a name that ends in .wav, .flac or .aiff. By default a WAV file, named after
+    /// the prompt, in this folder.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
     /// Clips from this prompt, with seeds one after another.
@@ -134,7 +135,7 @@ pub(crate) struct GenerateArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RegenerateArgs {
-    /// A WAV file that Barline wrote.
+    /// A file that Barline wrote.
     pub(crate) file: PathBuf,
     /// Where to write; by default beside the file, with "_again" after its name.
     #[arg(long, short)]
@@ -149,7 +150,7 @@ pub(crate) struct RegenerateArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct MeasureArgs {
-    /// WAV files.
+    /// WAV, FLAC or AIFF files.
     #[arg(required = true)]
     pub(crate) files: Vec<PathBuf>,
     /// About which tempo: chooses between a tempo, its half and its double. Without it, what a

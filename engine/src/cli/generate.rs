@@ -1,12 +1,12 @@
-//! `barline generate`: prompts to WAV files.
+//! `barline generate`: prompts to files.
 //!
 //! Main thread: waits for the engine's events. Every file is written whole or not at all.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use barline_engine::file::{self, FileError, Recipe};
 use barline_engine::fit::{Fitted, Grid};
-use barline_engine::wav::{self, Recipe, WavError};
 use barline_engine::{
     Clip, Engine, Fit, GenerateRequest, Length, ModelSource, Reroll, Sampling, prompt,
 };
@@ -81,9 +81,9 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
             .map(|path| codes(path, &clip))
             .transpose()?;
         let recipe = Recipe::new(&clip.facts, rate_hz, args.bits.into());
-        wav::write(&path, &recipe, &channels)?;
+        file::write(&path, &recipe, &channels)?;
         if let (Some(file), Some(path)) = (codes, &args.codes) {
-            file.persist(path).map_err(|error| WavError::Io {
+            file.persist(path).map_err(|error| FileError::Io {
                 path: path.clone(),
                 source: error.error,
             })?;
@@ -176,7 +176,7 @@ fn in_words(fitted: &Fitted) -> String {
 
 /// The tokens as JSON in a file without a name yet, in the folder of `path`.
 fn codes(path: &Path, clip: &Clip) -> Result<NamedTempFile, Failure> {
-    let fail = |source| WavError::Io {
+    let fail = |source| FileError::Io {
         path: path.to_owned(),
         source,
     };
@@ -187,7 +187,7 @@ fn codes(path: &Path, clip: &Clip) -> Result<NamedTempFile, Failure> {
         serde_json::json!(rate)
     };
     let json = serde_json::json!({ "frame_rate": frame_rate, "codes": clip.codes });
-    let mut file = wav::create_beside(path).map_err(fail)?;
+    let mut file = file::create_beside(path).map_err(fail)?;
     writeln!(file, "{json}").map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     Ok(file)
@@ -224,7 +224,8 @@ fn out_path(args: &GenerateArgs, request: &GenerateRequest, take: u32) -> PathBu
             return out.clone();
         }
         let stem = out.file_stem().unwrap_or_default().to_string_lossy();
-        return out.with_file_name(format!("{stem}-{}.wav", take + 1));
+        let ending = out.extension().unwrap_or("wav".as_ref()).to_string_lossy();
+        return out.with_file_name(format!("{stem}-{}.{ending}", take + 1));
     }
     let words: Vec<String> = args
         .prompt

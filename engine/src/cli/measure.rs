@@ -6,8 +6,8 @@ use std::io::Write;
 use std::path::Path;
 
 use barline_engine::Length;
+use barline_engine::file::{self, Recipe};
 use barline_engine::fit::{self, Hint, Measured, Seam};
-use barline_engine::wav::{self, Recipe};
 use serde::Serialize;
 
 use super::Failure;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &MeasureArgs) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let mut all = Vec::with_capacity(args.files.len());
     for path in &args.files {
-        let (rate_hz, channels) = wav::read(path)?;
+        let (rate_hz, channels) = file::read(path)?;
         let length = Recipe::read(path).ok().map(|recipe| recipe.facts.length);
         let measured = fit::measure(&channels, rate_hz, hint(args, length));
         let seam = match length {

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use barline_engine::wav::{self, Recipe};
+use barline_engine::file::{self, Recipe};
 use barline_engine::{Engine, Fit, GenerateRequest, ModelSource};
 
 use super::Failure;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
         &interrupts,
     )?;
     let (rate_hz, channels) = at_rate(&clip, Some(recipe.rate_hz));
-    wav::write(
+    file::write(
         &out,
         &Recipe::new(&clip.facts, rate_hz, recipe.depth),
         &channels,
@@ -57,5 +57,7 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
 /// `loop.wav` is made again as `loop_again.wav`, so that the two can be compared.
 fn beside(args: &RegenerateArgs) -> PathBuf {
     let stem = args.file.file_stem().unwrap_or_default().to_string_lossy();
-    args.file.with_file_name(format!("{stem}_again.wav"))
+    let ending = args.file.extension().unwrap_or("wav".as_ref());
+    let ending = ending.to_string_lossy();
+    args.file.with_file_name(format!("{stem}_again.{ending}"))
 }

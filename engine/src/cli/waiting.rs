@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use barline_engine::wav::{self, WavError};
+use barline_engine::file::{self, FileError};
 use barline_engine::{Clip, Engine, EngineEvent, GenerateRequest};
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
@@ -14,10 +14,10 @@ use super::Failure;
 use super::progress::Progress;
 
 /// A folder that can't be written to is better known before the clip is made.
-pub(super) fn try_place(path: &Path) -> Result<(), WavError> {
-    match wav::create_beside(path) {
+pub(super) fn try_place(path: &Path) -> Result<(), FileError> {
+    match file::create_beside(path) {
         Ok(_) => Ok(()),
-        Err(source) => Err(WavError::Io {
+        Err(source) => Err(FileError::Io {
             path: path.to_owned(),
             source,
         }),

@@ -162,31 +162,22 @@ impl Seam {
 #[must_use]
 pub fn seam(channels: &[Vec<f32>], rate_hz: u32, beats: u32) -> Option<Seam> {
     let samples = mono(channels);
-    let side = (SIDE_SECONDS * f64::from(rate_hz)) as usize;
+    let side = side(rate_hz);
     if beats < 2 || samples.len() < 4 * side {
         return None;
     }
-    let peak = samples.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
-    // 60 dB below the loop's peak is silence.
-    let floor = (peak * peak).max(1e-9) * 1e-6;
-    let at = |from: isize| -> Vec<f32> {
-        let length = samples.len() as isize;
-        (0..side as isize)
-            .map(|i| samples[(from + i).rem_euclid(length) as usize])
-            .collect()
-    };
-    let change = |frame: isize| {
-        let (before, after) = (at(frame - side as isize), at(frame));
-        let db = |a: f32, b: f32| f64::from(10.0 * ((a + floor) / (b + floor)).log10()).abs();
-        let level = db(power(&after), power(&before));
-        let (a, b) = (bands(&after, rate_hz), bands(&before, rate_hz));
-        let spectrum = a.iter().zip(&b).map(|(&a, &b)| db(a, b)).sum::<f64>() / BANDS as f64;
-        (level, spectrum)
+    let floor = floor(&samples);
+    let length = samples.len();
+    let change = |frame: usize| {
+        let part = |from: usize| -> Vec<f32> {
+            (from..from + side).map(|at| samples[at % length]).collect()
+        };
+        changes(&part(frame + length - side), &part(frame), rate_hz, floor)
     };
     let (level_db, spectrum_db) = change(0);
     let inside = (1..beats).map(|beat| {
         let share = f64::from(beat) / f64::from(beats);
-        change((share * samples.len() as f64).round() as isize)
+        change((share * length as f64).round() as usize)
     });
     let (inside_level_db, inside_spectrum_db) = inside.fold((0.0f64, 0.0f64), |most, now| {
         (most.0.max(now.0), most.1.max(now.1))
@@ -197,6 +188,37 @@ pub fn seam(channels: &[Vec<f32>], rate_hz: u32, beats: u32) -> Option<Seam> {
         inside_level_db,
         inside_spectrum_db,
     })
+}
+
+/// As much as changes at `frame` of a clip that goes on after it: what is no fault of a join there.
+pub(super) fn natural(channels: &[Vec<f32>], rate_hz: u32, frame: usize) -> Option<(f64, f64)> {
+    let samples = mono(channels);
+    let side = side(rate_hz);
+    let before = samples.get(frame.checked_sub(side)?..frame)?;
+    let after = samples.get(frame..frame + side)?;
+    Some(changes(before, after, rate_hz, floor(&samples)))
+}
+
+fn side(rate_hz: u32) -> usize {
+    (SIDE_SECONDS * f64::from(rate_hz)) as usize
+}
+
+/// What is this far below the peak is not heard beside it.
+fn floor(samples: &[f32]) -> f32 {
+    const FLOOR: f32 = 3e-5; // -45 dB
+    let peak = samples.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
+    (peak * peak).max(1e-9) * FLOOR
+}
+
+/// Change of level and of spectrum, in dB.
+fn changes(before: &[f32], after: &[f32], rate_hz: u32, floor: f32) -> (f64, f64) {
+    let db = |a: f32, b: f32| f64::from(10.0 * ((a + floor) / (b + floor)).log10()).abs();
+    let level = db(power(after), power(before));
+    let bands = bands(after, rate_hz)
+        .into_iter()
+        .zip(bands(before, rate_hz));
+    let spectrum = bands.map(|(a, b)| db(a, b)).sum::<f64>() / BANDS as f64;
+    (level, spectrum)
 }
 
 /// Power in bands of equal width on a logarithmic scale, from 60 Hz up.

@@ -38,7 +38,7 @@ def pitch_class(key: str) -> int:
 def with_cli(cli, model, jobs, out):
     """One clip a call, exactly as a user would; `--model` so that the folder measured is the one beside us."""
     for j, (_, text, bpm, key, path) in enumerate(jobs):
-        cmd = [str(cli), "generate", text, "--bars", str(BARS), "--bpm", str(bpm), "--seed", str(7 + j), "--out", str(path), "--model", str(model)]
+        cmd = [str(cli), "generate", text, "--bars", str(BARS), "--bpm", str(bpm), "--seed", str(7 + j), "--out", str(path), "--model", str(model), "--raw"]
         subprocess.run(cmd + (["--key", key] if key else []), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 

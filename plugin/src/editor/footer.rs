@@ -63,7 +63,7 @@ fn save(ui: &mut Ui, snapshot: &Snapshot, folder: &mut String, action: &mut Opti
         .is_some_and(|clip| clip.facts.is_some());
     let button = controls::button(ui, "Save WAV…", vec2(104.0, ROW), Weight::Plain, ready)
         .on_hover_text(if ready {
-            "Write the loop as a 24-bit WAV file"
+            "Write the loop as a 24-bit WAV, FLAC or AIFF file"
         } else {
             "No loop yet"
         });
@@ -74,7 +74,9 @@ fn save(ui: &mut Ui, snapshot: &Snapshot, folder: &mut String, action: &mut Opti
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .show(|ui| {
             ui.set_width(380.0);
-            ui.label(RichText::new("Folder, or a file that ends in .wav").color(QUIET));
+            ui.label(
+                RichText::new("Folder, or a file that ends in .wav, .flac or .aiff").color(QUIET),
+            );
             ui.horizontal(|ui| {
                 ui.add(
                     TextEdit::singleline(folder)

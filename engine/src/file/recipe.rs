@@ -1,7 +1,8 @@
 //! The recipe inside a file: enough to make its samples again.
 //!
-//! Any thread but the audio thread. It lies in the file's iXML chunk, as JSON in an element of
-//! ours, since editors keep iXML when they rewrite a file and drop chunks that they don't know.
+//! Any thread but the audio thread. In a WAV file it lies in the iXML chunk, as JSON in an element
+//! of ours, since editors keep iXML when they rewrite a file and drop chunks that they don't know;
+//! in FLAC in a comment, in AIFF in an application chunk.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -9,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::{Depth, aiff, facts, flac};
 use crate::event::ClipFacts;
-use crate::wav::{Depth, chunks};
 
 /// An iXML chunk over this is none of ours.
 const MAX_XML_BYTES: u32 = 16 << 20;
@@ -38,15 +39,17 @@ pub enum ReadError {
         source: std::io::Error,
     },
     /// A file of another kind, or one that is damaged.
-    #[error("{path} is no WAV file that can be read ({why}): convert it to WAV first")]
-    NotWav {
+    #[error(
+        "{path} is no WAV, FLAC or AIFF file that can be read ({why}): convert it to WAV first"
+    )]
+    NotSound {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
     },
     /// A file of another kind or another program.
-    #[error("{path} holds no recipe: only WAV files that Barline wrote do")]
+    #[error("{path} holds no recipe: only files that Barline wrote do")]
     NoRecipe {
         /// The file.
         path: PathBuf,
@@ -78,16 +81,15 @@ impl Recipe {
         }
     }
 
-    /// Reads the recipe of a WAV file, its samples left alone.
+    /// Reads the recipe of a file, its samples left alone.
     ///
     /// # Errors
     /// [`ReadError`].
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let xml = xml(path).map_err(|source| ReadError::Io {
+        let text = text(path).map_err(|source| ReadError::Io {
             path: path.to_owned(),
             source,
         })?;
-        let text = xml.as_deref().and_then(|xml| element(xml, "RECIPE"));
         let text = text.ok_or_else(|| ReadError::NoRecipe {
             path: path.to_owned(),
         })?;
@@ -96,12 +98,28 @@ impl Recipe {
             why: error.to_string(),
         })
     }
+
+    /// It as JSON.
+    pub(super) fn to_json(&self) -> String {
+        // Plain data without maps: there is nothing in it that JSON can't say.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The recipe as it stands in a file, if it has one.
+fn text(path: &Path) -> std::io::Result<Option<String>> {
+    let mut head = [0; 4];
+    let read = File::open(path)?.read(&mut head)?;
+    Ok(match &head[..read] {
+        b"fLaC" => flac::recipe(path),
+        b"FORM" => aiff::recipe(path),
+        _ => xml(path)?.and_then(|xml| element(&xml, "RECIPE")),
+    })
 }
 
 /// The iXML document.
 pub(super) fn to_xml(recipe: &Recipe) -> String {
-    // Plain data without maps: there is nothing in it that JSON can't say.
-    let json = serde_json::to_string(recipe).unwrap_or_default();
+    let json = recipe.to_json();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<BWFXML><IXML_VERSION>2.10</IXML_VERSION>\
          <PROJECT>Barline</PROJECT><NOTE>{note}</NOTE><USER>{user}</USER>\
@@ -109,7 +127,7 @@ pub(super) fn to_xml(recipe: &Recipe) -> String {
         note = escape(&recipe.facts.prompt),
         user = escape(&format!(
             "{}; {}",
-            chunks::comment(&recipe.facts),
+            facts::comment(&recipe.facts),
             recipe.facts.rights
         )),
         json = escape(&json),

@@ -1,4 +1,4 @@
-//! What a file says about its clip, as RIFF chunks that stand behind the samples.
+//! What a WAV file says about its clip, as RIFF chunks that stand behind the samples.
 //!
 //! Any thread but the audio thread. Pure: facts in, bytes out. Nothing here depends on the
 //! clock or the machine, so one clip makes the same file every time.
@@ -8,41 +8,9 @@
 //! never published by its makers, as libsndfile's `wav.c` reads it; `bext`: EBU Tech 3285;
 //! iXML 2.10 (Gallery).
 
+use super::facts::{self, Grid, ROOT_OCTAVE, beats, comment, root, software};
+use super::recipe::{self, Recipe};
 use crate::event::ClipFacts;
-use crate::prompt::Key;
-use crate::request::Length;
-use crate::wav::recipe::{self, Recipe};
-
-/// C of the octave that loops name as their root, MIDI.
-const ROOT_OCTAVE: u16 = 60;
-
-/// A loop's grid, where it has one.
-struct Grid {
-    bars: u32,
-    beats_per_bar: u32,
-    tempo_bpm: f64,
-}
-
-impl Grid {
-    fn of(facts: &ClipFacts) -> Option<Self> {
-        match facts.length {
-            Length::Bars {
-                bars,
-                beats_per_bar,
-                tempo_bpm,
-            } => Some(Self {
-                bars,
-                beats_per_bar,
-                tempo_bpm,
-            }),
-            Length::Seconds(_) => None,
-        }
-    }
-
-    fn beats(&self) -> u32 {
-        self.bars.saturating_mul(self.beats_per_bar)
-    }
-}
 
 /// All chunks, one after the other, each padded to an even length.
 pub(super) fn all(recipe: &Recipe, frames: u64, channels: usize) -> Vec<u8> {
@@ -72,17 +40,6 @@ fn chunk(out: &mut Vec<u8>, id: &[u8; 4], body: &[u8]) {
     if body.len() % 2 == 1 {
         out.push(0);
     }
-}
-
-/// The tonic as a MIDI note: of the key that was asked for, else of one that was surely found.
-fn root(facts: &ClipFacts) -> Option<u16> {
-    let asked: Option<Key> = facts.key.as_deref().and_then(|key| key.parse().ok());
-    let found = || {
-        let found = facts.fitted.as_ref()?.key.as_ref()?;
-        found.sure().then_some(found.key)
-    };
-    let key = asked.or_else(found)?;
-    Some(ROOT_OCTAVE + u16::from(key.tonic))
 }
 
 /// Loop or one-shot, root note, beats, meter, tempo.
@@ -133,16 +90,6 @@ fn sampler(rate_hz: u32, root: Option<u16>, frames: u64) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// The frame of every beat.
-fn beats(grid: &Grid, rate_hz: u32, frames: u64) -> Vec<u32> {
-    let frames_per_beat = f64::from(rate_hz) * 60.0 / grid.tempo_bpm;
-    (0..grid.beats())
-        .map(|beat| (f64::from(beat) * frames_per_beat).round() as u64)
-        .take_while(|&frame| frame < frames)
-        .map(|frame| frame as u32)
-        .collect()
-}
-
 fn cues(beats: &[u32]) -> Vec<u8> {
     let mut body = (beats.len() as u32).to_le_bytes().to_vec();
     for (index, &frame) in beats.iter().enumerate() {
@@ -159,9 +106,8 @@ fn cues(beats: &[u32]) -> Vec<u8> {
 fn labels(grid: &Grid, beats: &[u32]) -> Vec<u8> {
     let mut body = b"adtl".to_vec();
     for index in 0..beats.len() as u32 {
-        let (bar, beat) = (index / grid.beats_per_bar, index % grid.beats_per_bar);
         let mut label = (index + 1).to_le_bytes().to_vec();
-        label.extend_from_slice(format!("{}.{}\0", bar + 1, beat + 1).as_bytes());
+        label.extend_from_slice(format!("{}\0", facts::label(grid, index)).as_bytes());
         chunk(&mut body, b"labl", &label);
     }
     body
@@ -176,44 +122,6 @@ fn info(facts: &ClipFacts) -> Vec<u8> {
     text(b"ICOP", &facts.rights);
     text(b"ISFT", &software(facts));
     body
-}
-
-fn software(facts: &ClipFacts) -> String {
-    format!("Barline {}", facts.version)
-}
-
-/// How the clip came about, in one line for people.
-pub(super) fn comment(facts: &ClipFacts) -> String {
-    let mut parts = vec![
-        format!("model {}", facts.model),
-        format!("seed {}", facts.seed),
-    ];
-    if let Some(grid) = Grid::of(facts) {
-        parts.push(format!("{} BPM", grid.tempo_bpm));
-        parts.push(format!("{} bars of {}/4", grid.bars, grid.beats_per_bar));
-    }
-    parts.extend(facts.key.clone());
-    parts.push(if facts.sampling.greedy {
-        format!("guidance {}, greedy", facts.sampling.guidance)
-    } else {
-        format!(
-            "guidance {}, temperature {}, top-k {}, top-p {}",
-            facts.sampling.guidance,
-            facts.sampling.temperature,
-            facts.sampling.top_k,
-            facts.sampling.top_p
-        )
-    });
-    if let Some(fitted) = &facts.fitted {
-        parts.extend(
-            fitted
-                .key
-                .as_ref()
-                .map(|found| format!("{} found", found.key)),
-        );
-        parts.push(format!("score {}", fitted.score.total));
-    }
-    parts.join(", ")
 }
 
 /// Broadcast audio extension, version 1. Date and time are left empty: see the head.

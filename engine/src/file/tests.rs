@@ -1,4 +1,4 @@
-//! What is in a file, chunk by chunk, and that it comes back.
+//! What is in a file, piece by piece, and that it comes back.
 //!
 //! Test threads.
 
@@ -258,4 +258,82 @@ fn a_failure_leaves_nothing() {
     std::fs::create_dir_all(path.join("full")).expect("a folder");
     assert!(write(&path, &recipe, &[vec![0.0]]).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).expect("read").count(), 1);
+}
+
+/// What a format of the name's ending gives back of two channels.
+fn there_and_back(name: &str, depth: Depth) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    let wave = |hz: f32| -> Vec<f32> {
+        (0..44_101)
+            .map(|n| (n as f32 * hz * std::f32::consts::TAU / 44_100.0).sin() * 0.8)
+            .collect()
+    };
+    let channels = [wave(220.0), wave(331.0)];
+    let recipe = recipe(44_100, depth, ONE_BAR);
+    write(&path, &recipe, &channels).expect("written");
+    let (rate_hz, found) = read(&path).expect("samples");
+    assert_eq!((rate_hz, found.len(), found[0].len()), (44_100, 2, 44_101));
+    let step = match depth {
+        Depth::Int16 => 0.5 / 32_768.0,
+        Depth::Int24 => 0.5 / 8_388_608.0,
+        Depth::Float32 => 0.0,
+    };
+    for (was, is) in channels.iter().flatten().zip(found.iter().flatten()) {
+        assert!((was - is).abs() <= step * 1.001, "{name}: {is}, not {was}");
+    }
+    assert_eq!(Recipe::read(&path).expect("a recipe"), recipe);
+    let bytes = std::fs::read(&path).expect("a file");
+    write(&path, &recipe, &channels).expect("written");
+    assert_eq!(std::fs::read(&path).expect("a file"), bytes, "{name}");
+    // Cut off, it is an error and no panic.
+    for length in [0, 3, 11, 40, 500, bytes.len() / 2] {
+        std::fs::write(&path, &bytes[..length]).expect("written");
+        let _ = Recipe::read(&path);
+        let _ = read(&path);
+    }
+}
+
+#[test]
+fn every_format_comes_back() {
+    there_and_back("clip.wav", Depth::Int24);
+    there_and_back("clip.flac", Depth::Int16);
+    there_and_back("clip.FLAC", Depth::Int24);
+    there_and_back("clip.aif", Depth::Int16);
+    there_and_back("clip.aiff", Depth::Int24);
+    there_and_back("clip.aiff", Depth::Float32);
+}
+
+#[test]
+fn flac_has_no_floats() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("clip.flac");
+    let recipe = recipe(44_100, Depth::Float32, ONE_BAR);
+    let error = write(&path, &recipe, &[vec![0.1; 9]]).expect_err("floats");
+    assert!(error.to_string().contains("16 or 24 bits"), "{error}");
+    assert!(!path.exists());
+}
+
+#[test]
+fn an_aiff_loop_says_its_beats_meter_and_scale() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("clip.aiff");
+    // One bar of three beats at 90 BPM in A minor: 2 s.
+    let recipe = recipe(1_000, Depth::Int16, ONE_BAR);
+    write(&path, &recipe, &[vec![0.1; 2_000]]).expect("written");
+    let bytes = std::fs::read(&path).expect("a file");
+    let size = u32::from_be_bytes(bytes[4..8].try_into().expect("four"));
+    assert_eq!(size as usize + 8, bytes.len());
+    let after = |id: &[u8]| {
+        let at = bytes.windows(4).position(|bytes| bytes == id);
+        &bytes[at.expect("the chunk") + 8..]
+    };
+    assert_eq!(
+        after(b"basc")[..18],
+        [0, 0, 0, 1, 0, 0, 0, 3, 0, 57, 0, 1, 0, 3, 0, 4, 0, 0]
+    );
+    assert_eq!(after(b"INST")[..2], [69, 0]);
+    let markers = after(b"MARK");
+    assert_eq!(markers[..2], [0, 4], "three beats and the end");
+    assert_eq!(markers[2..12], [0, 1, 0, 0, 0, 0, 3, b'1', b'.', b'1']);
 }

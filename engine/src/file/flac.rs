@@ -1,0 +1,115 @@
+//! FLAC with its facts as Vorbis comments.
+//!
+//! Any thread but the audio thread. Field names as players and DJ programs read them: Xiph's
+//! proposals, `BPM` and `INITIALKEY` (Mixxx, Traktor), `LOOPSTART` and `LOOPLENGTH` in frames.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::Path;
+
+use flac_codec::decode::FlacSampleReader;
+use flac_codec::encode::{FlacSampleWriter, Options};
+use flac_codec::metadata::{Metadata, VorbisComment};
+
+use super::{ReadError, Recipe, by_channel, facts, interleaved, to_integer};
+
+/// Ours: the recipe, as JSON.
+const RECIPE: &str = "BARLINE_RECIPE";
+
+/// Writes a clip of 16 or 24 bits into an empty file.
+pub(super) fn write(
+    file: &mut File,
+    recipe: &Recipe,
+    channels: &[Vec<f32>],
+) -> std::io::Result<()> {
+    let frames = channels.first().map_or(0, Vec::len);
+    let (bits, count) = (recipe.depth.bits(), channels.len());
+    let total = (frames * count) as u64;
+    let samples: Vec<i32> = interleaved(channels)
+        .map(|sample| to_integer(sample, bits))
+        .collect();
+    let mut options = Options::default();
+    for (field, value) in comments(recipe, frames) {
+        options = options.tag(field, value);
+    }
+    let (rate_hz, bits) = (recipe.rate_hz, u32::from(bits));
+    let total = (total > 0).then_some(total);
+    FlacSampleWriter::new(
+        BufWriter::new(file),
+        options,
+        rate_hz,
+        bits,
+        count as u8,
+        total,
+    )
+    .and_then(|mut writer| {
+        writer.write(&samples)?;
+        writer.finalize()
+    })
+    .map_err(to_io)
+}
+
+fn comments(recipe: &Recipe, frames: usize) -> Vec<(&'static str, String)> {
+    let facts = &recipe.facts;
+    let mut fields = vec![
+        ("TITLE", facts.prompt.clone()),
+        ("DESCRIPTION", facts::comment(facts)),
+        ("COPYRIGHT", facts.rights.clone()),
+        ("ENCODER", facts::software(facts)),
+        (RECIPE, recipe.to_json()),
+    ];
+    if let Some(key) = facts::key(facts) {
+        fields.push(("INITIALKEY", key.to_string()));
+    }
+    if let Some(grid) = facts::Grid::of(facts) {
+        fields.push(("BPM", grid.tempo_bpm.to_string()));
+        fields.push(("LOOPSTART", "0".into()));
+        fields.push(("LOOPLENGTH", frames.to_string()));
+    }
+    fields
+}
+
+/// As [`super::read`].
+pub(super) fn read(path: &Path) -> Result<(u32, Vec<Vec<f32>>), ReadError> {
+    let fail = |error| match error {
+        flac_codec::Error::Io(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
+            ReadError::Io {
+                path: path.to_owned(),
+                source,
+            }
+        }
+        other => ReadError::NotSound {
+            path: path.to_owned(),
+            why: other.to_string(),
+        },
+    };
+    let mut reader = open(path).map_err(fail)?;
+    let full = (1u64 << (reader.metadata().bits_per_sample().clamp(1, 32) - 1)) as f32;
+    let (rate_hz, count) = (
+        reader.metadata().sample_rate(),
+        usize::from(reader.metadata().channel_count()),
+    );
+    let mut samples = Vec::new();
+    reader.read_to_end(&mut samples).map_err(fail)?;
+    let samples: Vec<f32> = samples.iter().map(|&sample| sample as f32 / full).collect();
+    Ok((rate_hz, by_channel(&samples, count)))
+}
+
+/// The recipe as it stands in the file, if it can be read and has one.
+pub(super) fn recipe(path: &Path) -> Option<String> {
+    let reader = open(path).ok()?;
+    let comments = reader.metadata().get::<VorbisComment>()?;
+    comments.get(RECIPE).map(str::to_owned)
+}
+
+fn open(path: &Path) -> Result<FlacSampleReader<BufReader<File>>, flac_codec::Error> {
+    let file = File::open(path).map_err(flac_codec::Error::Io)?;
+    FlacSampleReader::new(BufReader::new(file))
+}
+
+fn to_io(error: flac_codec::Error) -> std::io::Error {
+    match error {
+        flac_codec::Error::Io(error) => error,
+        other => std::io::Error::other(other),
+    }
+}
