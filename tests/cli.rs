@@ -11,6 +11,7 @@ mod interrupt;
 mod measure;
 mod output;
 mod recipe;
+mod render;
 
 use std::path::Path;
 use std::process::Command;

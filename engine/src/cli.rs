@@ -8,6 +8,7 @@ pub(crate) mod generate;
 pub(crate) mod measure;
 mod progress;
 pub(crate) mod regenerate;
+pub(crate) mod render;
 mod waiting;
 
 use barline_engine::EngineError;
@@ -24,13 +25,21 @@ pub(crate) enum Failure {
     Engine(#[from] EngineError),
     /// A file could not be written.
     #[error("{0}")]
-    Wav(#[from] FileError),
+    File(#[from] FileError),
     /// A file could not be read.
     #[error("{0}")]
     Read(#[from] ReadError),
     /// Standard output is gone.
     #[error("cannot write the facts: {0}")]
     Output(#[from] std::io::Error),
+    /// Some loops of a batch could not be made; what was wrong with each was said before.
+    #[error("{failed} of {all} loops failed: run the same command again to try them once more")]
+    Batch {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+    },
     /// The user pressed Ctrl+C.
     #[error("interrupted, nothing unfinished was kept")]
     Interrupted,
@@ -46,8 +55,13 @@ impl Failure {
                 | EngineError::PromptTooLong { .. }
                 | EngineError::Setting { .. }
                 | EngineError::TooLong { .. },
-            ) => 2,
-            Self::Engine(_) | Self::Wav(_) | Self::Read(_) | Self::Output(_) => 1,
+            )
+            | Self::File(FileError::Float { .. }) => 2,
+            Self::Engine(_)
+            | Self::File(_)
+            | Self::Read(_)
+            | Self::Output(_)
+            | Self::Batch { .. } => 1,
             Self::Interrupted => 130,
         }
     }

@@ -90,6 +90,19 @@ pub enum FileError {
     },
 }
 
+/// Whether the format that a name ends with has samples of that depth.
+///
+/// # Errors
+/// [`FileError::Float`].
+pub fn check(path: &Path, depth: Depth) -> Result<(), FileError> {
+    if Format::of(path) == Format::Flac && depth == Depth::Float32 {
+        return Err(FileError::Float {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
+}
+
 /// Writes samples by channel (1 or 2, equal lengths, ±1 full scale) to `path`, with all that the
 /// recipe tells of them, in the format that the name ends with.
 ///
@@ -103,12 +116,8 @@ pub fn write(path: &Path, recipe: &Recipe, channels: &[Vec<f32>]) -> Result<(), 
         path: path.to_owned(),
         source,
     };
+    check(path, recipe.depth)?;
     let format = Format::of(path);
-    if format == Format::Flac && recipe.depth == Depth::Float32 {
-        return Err(FileError::Float {
-            path: path.to_owned(),
-        });
-    }
     let samples = channels.iter().map(|channel| channel.len() as u64).sum();
     if format != Format::Flac && wav::too_large(samples, recipe.depth) {
         return Err(FileError::TooLarge {

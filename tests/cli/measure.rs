@@ -77,7 +77,11 @@ fn what_cannot_be_measured_is_said() -> Result<()> {
     let path = folder.path().join("clicks.wav");
     run_bad(&mut measure(&[], &path)?, 1, &["cannot read", "clicks.wav"])?;
     std::fs::write(&path, "no sound at all")?;
-    run_bad(&mut measure(&[], &path)?, 1, &["clicks.wav", "no WAV file"])?;
+    run_bad(
+        &mut measure(&[], &path)?,
+        1,
+        &["clicks.wav", "no WAV, FLAC or AIFF file"],
+    )?;
     clicks(&path, 120.0)?;
     let whole = std::fs::read(&path)?;
     std::fs::write(&path, &whole[..whole.len() / 2])?;

@@ -30,6 +30,28 @@ fn a_file_is_made_again_from_what_it_says() -> Result<()> {
 }
 
 #[test]
+fn every_format_is_made_again() -> Result<()> {
+    let folder = tempdir()?;
+    for name in ["loop.flac", "loop.aiff"] {
+        let path = folder.path().join(name);
+        run(second(&path)?.args(["--seed", "5"]))?;
+        let mut again = std::process::Command::new(programs::barline()?);
+        run(again.arg("regenerate").arg(&path))?;
+        let made = folder.path().join(name.replace("loop", "loop_again"));
+        ensure!(
+            std::fs::read(made)? == std::fs::read(&path)?,
+            "{name}: the recipe makes another file"
+        );
+    }
+    let path = folder.path().join("float.flac");
+    run_bad(
+        second(&path)?.args(["--seed", "5", "--bits", "32"]),
+        2,
+        &["FLAC cannot hold floating point"],
+    )
+}
+
+#[test]
 fn other_models_and_other_files_are_refused() -> Result<()> {
     let folder = tempdir()?;
     let path = folder.path().join("loop.wav");

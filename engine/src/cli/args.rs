@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Make the loop in a file of Barline's again, from the recipe that lies in it.
     Regenerate(RegenerateArgs),
+    /// Make all the loops that a recipe file asks for, and go on where an earlier run ended.
+    Render(RenderArgs),
     /// Say what WAV, FLAC or AIFF files really are: tempo, beats, bar lines, swing, key.
     Measure(MeasureArgs),
     /// Say what this machine has and how fast the model runs on it.
@@ -144,6 +146,19 @@ pub(crate) struct RegenerateArgs {
     #[arg(long)]
     pub(crate) model: Option<PathBuf>,
     /// Threads; by default the physical cores less one.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RenderArgs {
+    /// A TOML file: `out`, `format`, `bits`, `rate`, `model`, and tables `[[loops]]` with lists
+    /// of `prompts`, `bpm`, `keys`, `bars` and `seeds`; every combination is a loop.
+    pub(crate) recipe: PathBuf,
+    /// Loops that are made at once; by default one for each core, as far as memory goes.
+    #[arg(long)]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Threads for each of them.
     #[arg(long)]
     pub(crate) threads: Option<NonZeroUsize>,
 }

@@ -64,6 +64,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
         let request = request(args, seed.wrapping_add(u64::from(take)));
         request.check()?;
         let path = out_path(args, &request, take);
+        file::check(&path, args.bits.into())?;
         for path in [Some(&path), args.codes.as_ref()].into_iter().flatten() {
             try_place(path)?;
         }

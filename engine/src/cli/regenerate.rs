@@ -16,6 +16,7 @@ use super::waiting::{at_rate, interrupts, try_place, wait};
 pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
     let recipe = Recipe::read(&args.file)?;
     let out = args.out.clone().unwrap_or_else(|| beside(args));
+    file::check(&out, recipe.depth)?;
     try_place(&out)?;
     let interrupts = interrupts();
     let engine = Engine::start()?;
