@@ -21,7 +21,16 @@ struct Findings<'a> {
     #[serde(flatten)]
     measured: Measured,
     /// Of a loop whose recipe says how many beats it has.
-    seam: Option<Seam>,
+    join: Option<Join>,
+}
+
+/// What `--json` says of a join.
+#[derive(Serialize)]
+struct Join {
+    unheard: bool,
+    changes_no_more: bool,
+    #[serde(flatten)]
+    seam: Seam,
 }
 
 /// Runs the command.
@@ -56,7 +65,11 @@ pub(crate) fn run(args: &MeasureArgs) -> Result<(), Failure> {
                 path,
                 seconds,
                 measured,
-                seam,
+                join: seam.map(|seam| Join {
+                    unheard: seam.unheard(),
+                    changes_no_more: seam.changes_no_more(),
+                    seam,
+                }),
             });
         } else {
             writeln!(out, "{}: {}", path.display(), in_words(&measured, seam))?;
@@ -108,8 +121,8 @@ fn in_words(measured: &Measured, seam: Option<Seam>) -> String {
         None => "no key".to_owned(),
     };
     let join = match seam {
-        Some(seam) if seam.unheard() => "; the join changes no more than a beat inside",
-        Some(_) => "; the join changes more than any beat inside",
+        Some(seam) if seam.unheard() => "; nothing gives the join away",
+        Some(_) => "; the join can be heard",
         None => "",
     };
     format!("{pulse}; {key}{join}")

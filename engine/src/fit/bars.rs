@@ -112,13 +112,6 @@ pub fn into_bars(raw: &[Vec<f32>], rate_hz: u32, target: &Target) -> (Vec<Vec<f3
     let gain_db = micro(level::gain_db(&raw_loudness, target.loudness_lufs));
     level::apply(&mut channels, gain_db);
     let measured = measure(&channels, rate_hz, hint);
-    let mut seam = seam(&channels, rate_hz, target.beats());
-    if let (Some(seam), Some((level_db, spectrum_db))) =
-        (&mut seam, join::natural(&at_tempo, rate_hz, frames))
-    {
-        seam.inside_level_db = seam.inside_level_db.max(level_db);
-        seam.inside_spectrum_db = seam.inside_spectrum_db.max(spectrum_db);
-    }
     let raw_samples = raw.iter().flatten();
     let clipped = raw_samples.clone().filter(|x| x.abs() >= 1.0).count();
     let score = Score::of(&Findings {
@@ -128,7 +121,7 @@ pub fn into_bars(raw: &[Vec<f32>], rate_hz: u32, target: &Target) -> (Vec<Vec<f3
         tempo_bpm: target.tempo_bpm,
         seconds: target.seconds(),
         beats: target.beats(),
-        seam,
+        seam: seam(&channels, rate_hz, target.beats()),
         raw_lufs: raw_loudness.integrated_lufs,
         clipped: clipped as f64 / raw_samples.count().max(1) as f64,
     });

@@ -24,6 +24,8 @@ const STEP_SECONDS: f64 = 0.005;
 /// What is compared at a beat, on either side.
 const SIDE_SECONDS: f64 = 0.03;
 const BANDS: usize = 12;
+/// What is 35 dB below the loop's peak is not heard beside it.
+const UNHEARD: f32 = 3e-4;
 
 /// A clip with what comes after it, on its way to a loop.
 pub(super) struct Material<'a> {
@@ -131,30 +133,61 @@ fn correlation(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// How much changes at the join, and at most at the beats inside the loop.
+///
+/// A rise at the join is the attack of the first beat. What gives a join away is what ends there: a
+/// sound that is cut off, or a click.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Seam {
-    /// Change of level at the join, in dB.
+    /// Change of level and of spectrum (mean over its bands) at the join, in dB.
     pub level_db: f64,
-    /// Mean change over the bands of the spectrum at the join, in dB.
+    /// See `level_db`.
     pub spectrum_db: f64,
-    /// The greatest change of level at a beat inside.
+    /// The greatest changes at a beat inside.
     pub inside_level_db: f64,
-    /// The greatest change of spectrum at a beat inside.
+    /// See `inside_level_db`.
     pub inside_spectrum_db: f64,
+    /// What ends at the join: the fall of level or, where it is more, of the bands, in dB.
+    pub fall_db: f64,
+    /// The greatest fall at a beat inside.
+    pub inside_fall_db: f64,
+    /// The bend of the wave at the join against the sharpest within 3 ms around: a click has more
+    /// than [`Seam::CLICK`].
+    pub click: f64,
 }
 
 impl Seam {
-    /// Whether the join changes no more than some beat inside does.
+    /// Trained listeners tell levels apart that differ by as much, in dB.
+    pub const JUST_NOTICEABLE_DB: f64 = 1.0;
+    /// See [`Seam::click`].
+    pub const CLICK: f64 = 4.0;
+
+    /// Whether nothing ends at the join more than at some beat inside, and there is no click.
     #[must_use]
     pub fn unheard(&self) -> bool {
         self.excess_db() <= 0.0
     }
 
-    /// By how much the join changes more than any beat inside, in dB.
+    /// Whether the join changes no more than some beat inside does, in either direction.
+    #[must_use]
+    pub fn changes_no_more(&self) -> bool {
+        self.level_db <= self.inside_level_db + Self::JUST_NOTICEABLE_DB
+            && self.spectrum_db <= self.inside_spectrum_db + Self::JUST_NOTICEABLE_DB
+    }
+
+    /// By how much more ends at the join than at any beat inside, in dB; a click counts by its size.
     #[must_use]
     pub fn excess_db(&self) -> f64 {
-        (self.level_db - self.inside_level_db).max(self.spectrum_db - self.inside_spectrum_db)
+        let fall = self.fall_db - self.inside_fall_db - Self::JUST_NOTICEABLE_DB;
+        fall.max(20.0 * (self.click / Self::CLICK).max(1e-3).log10())
     }
+}
+
+/// What changes from one side of a moment to the other, in dB.
+#[derive(Clone, Copy)]
+struct Change {
+    level: f64,
+    spectrum: f64,
+    fall: f64,
 }
 
 /// Measures the join of a loop of `beats` beats: samples by channel at `rate_hz`. None for loops
@@ -162,63 +195,69 @@ impl Seam {
 #[must_use]
 pub fn seam(channels: &[Vec<f32>], rate_hz: u32, beats: u32) -> Option<Seam> {
     let samples = mono(channels);
-    let side = side(rate_hz);
+    let side = (SIDE_SECONDS * f64::from(rate_hz)) as usize;
     if beats < 2 || samples.len() < 4 * side {
         return None;
     }
-    let floor = floor(&samples);
+    let peak = samples.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
+    let floor = (peak * peak).max(1e-9) * UNHEARD;
     let length = samples.len();
     let change = |frame: usize| {
         let part = |from: usize| -> Vec<f32> {
             (from..from + side).map(|at| samples[at % length]).collect()
         };
-        changes(&part(frame + length - side), &part(frame), rate_hz, floor)
+        change(&part(frame + length - side), &part(frame), rate_hz, floor)
     };
-    let (level_db, spectrum_db) = change(0);
-    let inside = (1..beats).map(|beat| {
-        let share = f64::from(beat) / f64::from(beats);
-        change((share * length as f64).round() as usize)
-    });
-    let (inside_level_db, inside_spectrum_db) = inside.fold((0.0f64, 0.0f64), |most, now| {
-        (most.0.max(now.0), most.1.max(now.1))
-    });
+    let join = change(0);
+    let inside: Vec<Change> = (1..beats)
+        .map(|beat| f64::from(beat) / f64::from(beats))
+        .map(|share| change((share * length as f64).round() as usize))
+        .collect();
+    let most = |of: fn(&Change) -> f64| inside.iter().map(of).fold(0.0, f64::max);
     Some(Seam {
-        level_db,
-        spectrum_db,
-        inside_level_db,
-        inside_spectrum_db,
+        level_db: join.level,
+        spectrum_db: join.spectrum,
+        inside_level_db: most(|change| change.level),
+        inside_spectrum_db: most(|change| change.spectrum),
+        fall_db: join.fall,
+        inside_fall_db: most(|change| change.fall),
+        click: click(&samples, rate_hz, peak),
     })
 }
 
-/// As much as changes at `frame` of a clip that goes on after it: what is no fault of a join there.
-pub(super) fn natural(channels: &[Vec<f32>], rate_hz: u32, frame: usize) -> Option<(f64, f64)> {
-    let samples = mono(channels);
-    let side = side(rate_hz);
-    let before = samples.get(frame.checked_sub(side)?..frame)?;
-    let after = samples.get(frame..frame + side)?;
-    Some(changes(before, after, rate_hz, floor(&samples)))
-}
-
-fn side(rate_hz: u32) -> usize {
-    (SIDE_SECONDS * f64::from(rate_hz)) as usize
-}
-
-/// What is this far below the peak is not heard beside it.
-fn floor(samples: &[f32]) -> f32 {
-    const FLOOR: f32 = 3e-5; // -45 dB
-    let peak = samples.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
-    (peak * peak).max(1e-9) * FLOOR
-}
-
-/// Change of level and of spectrum, in dB.
-fn changes(before: &[f32], after: &[f32], rate_hz: u32, floor: f32) -> (f64, f64) {
-    let db = |a: f32, b: f32| f64::from(10.0 * ((a + floor) / (b + floor)).log10()).abs();
-    let level = db(power(after), power(before));
-    let bands = bands(after, rate_hz)
+fn change(before: &[f32], after: &[f32], rate_hz: u32, floor: f32) -> Change {
+    let rise =
+        |before: f32, after: f32| f64::from(10.0 * ((after + floor) / (before + floor)).log10());
+    let level = rise(power(before), power(after));
+    let bands = bands(before, rate_hz)
         .into_iter()
-        .zip(bands(before, rate_hz));
-    let spectrum = bands.map(|(a, b)| db(a, b)).sum::<f64>() / BANDS as f64;
-    (level, spectrum)
+        .zip(bands(after, rate_hz));
+    let rises: Vec<f64> = bands.map(|(before, after)| rise(before, after)).collect();
+    let mean = |of: fn(f64) -> f64| rises.iter().map(|&rise| of(rise)).sum::<f64>() / BANDS as f64;
+    Change {
+        level: level.abs(),
+        spectrum: mean(f64::abs),
+        fall: (-level).max(mean(|rise| (-rise).max(0.0))).max(0.0),
+    }
+}
+
+/// See [`Seam::click`].
+fn click(samples: &[f32], rate_hz: u32, peak: f32) -> f64 {
+    let length = samples.len();
+    let reach = (0.003 * f64::from(rate_hz)) as usize;
+    // Frame `reach + 1` of the part is the loop's first.
+    let part: Vec<f32> = (0..2 * reach + 2)
+        .map(|at| samples[(at + length - reach - 1) % length])
+        .collect();
+    let bends: Vec<f32> = part
+        .windows(3)
+        .map(|three| (three[0] - 2.0 * three[1] + three[2]).abs())
+        .collect();
+    let sharpest = |bends: &[f32]| bends.iter().copied().fold(0.0, f32::max);
+    // Those whose middle is the last frame or the first.
+    let at = sharpest(&bends[reach - 1..=reach]);
+    let around = sharpest(&bends[..reach - 2]).max(sharpest(&bends[reach + 2..]));
+    f64::from(at / around.max(peak * 1e-3).max(1e-9))
 }
 
 /// Power in bands of equal width on a logarithmic scale, from 60 Hz up.

@@ -51,7 +51,6 @@ pub(super) struct Findings<'a> {
     pub(super) tempo_bpm: f64,
     pub(super) seconds: f64,
     pub(super) beats: u32,
-    /// Its join, beside the beats inside and what the raw clip did where the loop ends.
     pub(super) seam: Option<Seam>,
     /// Loudness before the gain.
     pub(super) raw_lufs: Option<f64>,
