@@ -45,6 +45,9 @@ pub struct BarlineParams {
     /// Top-p of the next clip.
     #[id = "top_p"]
     pub top_p: FloatParam,
+    /// Loops with a score under this are made again with another seed; 0 keeps every loop.
+    #[id = "reroll_below"]
+    pub reroll_below: IntParam,
     /// A momentary button: switching it on asks for a clip.
     #[id = "generate"]
     pub generate: BoolParam,
@@ -111,6 +114,8 @@ impl Default for BarlineParams {
             .with_unit(" %")
             .with_value_to_string(formatters::v2s_f32_percentage(0))
             .with_string_to_value(formatters::s2v_f32_percentage()),
+            reroll_below: IntParam::new("Re-roll below", 0, IntRange::Linear { min: 0, max: 100 })
+                .with_unit(" points"),
             // May run on the audio thread: an atomic and nothing else. Loading a state that was
             // saved with the button down is no press: the session sees to that.
             generate: BoolParam::new("Generate", false).with_callback(Arc::new(move |on| {
@@ -146,6 +151,7 @@ mod tests {
                 "guidance",
                 "top_k",
                 "top_p",
+                "reroll_below",
                 "generate"
             ]
         );

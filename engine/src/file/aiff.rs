@@ -63,7 +63,10 @@ fn samples(file: &mut File, recipe: &Recipe, channels: &[Vec<f32>]) -> Result<()
     writer.finalize()
 }
 
-fn chunks(recipe: &Recipe, frames: u64) -> Result<Vec<([u8; 4], Vec<u8>)>, AifcError> {
+/// Id and body.
+type Chunk = ([u8; 4], Vec<u8>);
+
+fn chunks(recipe: &Recipe, frames: u64) -> Result<Vec<Chunk>, AifcError> {
     let facts = &recipe.facts;
     let mut out = Vec::new();
     if let Some(grid) = Grid::of(facts) {

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// No peak between the samples is above this (EBU R 128: -1 dBTP).
 pub(super) const MOST_TRUE_PEAK_DB: f64 = -1.0;
+/// More would raise noise and no loop.
+const MOST_GAIN_DB: f64 = 30.0;
 /// Quieter than this is noise that no gain makes a loop of.
 const SILENT_DB: f64 = -70.0;
 /// A loop is measured over at least this time: the standard's windows are 0.4 s long.
@@ -69,7 +71,7 @@ pub(super) fn gain_db(loudness: &Loudness, target_lufs: f64) -> f64 {
     let Some(peak) = loudness.true_peak_db else {
         return 0.0;
     };
-    let room = MOST_TRUE_PEAK_DB - peak;
+    let room = (MOST_TRUE_PEAK_DB - peak).min(MOST_GAIN_DB);
     loudness
         .integrated_lufs
         .map_or(room, |lufs| (target_lufs - lufs).min(room))

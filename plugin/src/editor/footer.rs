@@ -127,6 +127,13 @@ fn sampling(ui: &mut Ui, params: &BarlineParams, setter: &ParamSetter) {
                         controls::slider(ui, &params.top_p, setter, 150.0);
                     },
                 );
+                row(
+                    "Re-roll below",
+                    "Loops with a lower score are made again, three times at most, and the best is kept; 0 keeps every loop",
+                    &mut |ui| {
+                        controls::slider(ui, &params.reroll_below, setter, 150.0);
+                    },
+                );
             });
         });
 }

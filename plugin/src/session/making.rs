@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use barline_engine::{
-    Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, Sampling,
+    Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, Reroll, Sampling,
 };
 use barline_player::ClipId;
 
@@ -57,7 +57,7 @@ impl<S: Screen> Worker<S> {
                 beats_per_bar: project.beats_per_bar,
                 tempo_bpm,
             },
-            fit: Some(Fit::default()),
+            fit: Some(fit(&self.params)),
             sampling: sampling(&self.params),
             seed: project.seed,
             threads: None,
@@ -237,6 +237,19 @@ fn new_seed(old: u64) -> u64 {
         (seed + 1) % 1_000_000
     } else {
         seed
+    }
+}
+
+/// How the next clip is fitted. From a state, too: the same seeds are tried, and the same is best.
+fn fit(params: &BarlineParams) -> Fit {
+    const AT_MOST: u32 = 3;
+    let below_score = u8::try_from(params.reroll_below.value()).unwrap_or(0);
+    Fit {
+        reroll: (below_score > 0).then_some(Reroll {
+            below_score,
+            at_most: AT_MOST,
+        }),
+        ..Fit::default()
     }
 }
 
