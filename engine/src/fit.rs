@@ -6,7 +6,7 @@
 //! what was asked for, and the same samples give the same result.
 //!
 //! Reading order: [`measure`] (`onset`, `tempo`, `pulse`; `chroma`, `key`), then [`into_bars`]
-//! in `bars` (`window`, `stretch`, `join`, `level`, `score`).
+//! in `bars` (`window`, `stretch`, `join`, `level`, `seam`, `score`).
 //!
 //! The material is what a loop generator makes: one steady tempo, some seconds to half a minute.
 //! So the beats are one rigid grid, found as a whole, which is steadier than a beat tracker that
@@ -23,6 +23,7 @@ mod onset;
 mod pulse;
 mod ring;
 mod score;
+mod seam;
 mod spectrum;
 mod stretch;
 mod tempo;
@@ -31,11 +32,11 @@ mod window;
 use serde::{Deserialize, Serialize};
 
 pub use bars::{Fitted, Target, into_bars};
-pub use join::{Seam, seam};
 pub use key::KeyFound;
 pub use level::Loudness;
 pub use pulse::Pulse;
 pub use score::Score;
+pub use seam::{Seam, seam};
 pub use stretch::{CannotStretch, stretch};
 pub use window::Grid;
 
@@ -89,6 +90,11 @@ pub fn measure(channels: &[Vec<f32>], rate_hz: u32, hint: Hint) -> Measured {
         sharpness: onsets.sharpness,
         key: key::find(&chroma),
     }
+}
+
+/// Mean square, a little above nothing.
+fn power(part: &[f32]) -> f32 {
+    part.iter().map(|x| x * x).sum::<f32>() / part.len().max(1) as f32 + 1e-10
 }
 
 /// The mean of all channels; samples that are no numbers count as silence.

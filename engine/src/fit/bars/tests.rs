@@ -124,6 +124,19 @@ fn what_rings_at_the_end_rings_on() {
 }
 
 #[test]
+fn a_next_bar_that_comes_early_sounds_once() {
+    let mut clip = raw(120.0, 16.0, 0.0);
+    clip.resize(9 * RATE_HZ as usize, 0.0);
+    // The kick of the ninth second comes 30 ms before the loop's end.
+    add(&mut clip, 7.97, 0.12, |t| 0.8 * (TAU * 52.0 * t).sin());
+    let (loops, fitted) = into_bars(&[clip], RATE_HZ, &target(120.0, 4));
+    assert_eq!(fitted.start_seconds, 0.0);
+    let end = &loops[0][loops[0].len() - 900..];
+    assert!(peak(end) < 0.1, "{}", peak(end));
+    assert!(peak(&loops[0][..900]) > 0.3);
+}
+
+#[test]
 fn pads_are_not_stretched_and_have_no_seam() {
     // Beats of the chord against the clip's length: cut off, it would jump.
     let chord = |t: f64| {
