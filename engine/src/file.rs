@@ -145,10 +145,7 @@ pub fn read(path: &Path) -> Result<(u32, Vec<Vec<f32>>), ReadError> {
     let mut head = [0; 4];
     let read = std::fs::File::open(path)
         .and_then(|mut file| std::io::Read::read(&mut file, &mut head))
-        .map_err(|source| ReadError::Io {
-            path: path.to_owned(),
-            source,
-        })?;
+        .map_err(|source| ReadError::io(path, source))?;
     match &head[..read] {
         b"fLaC" => flac::read(path),
         b"FORM" => aiff::read(path),

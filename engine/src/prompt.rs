@@ -112,6 +112,25 @@ pub fn compose(words: &str, tempo_bpm: Option<f64>, key: Option<Key>) -> String 
     text
 }
 
+/// The first words of a prompt, up to its tempo and key, as parts of a file's name.
+#[must_use]
+pub fn name_words(prompt: &str) -> Vec<String> {
+    const WORDS: usize = 4;
+    const LETTERS: usize = 24;
+    let words = prompt.split(',').next().unwrap_or_default();
+    words
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .take(WORDS)
+        .map(|word| {
+            word.chars()
+                .take(LETTERS)
+                .collect::<String>()
+                .to_lowercase()
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

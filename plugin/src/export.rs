@@ -5,12 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use barline_engine::file::{self, Depth, FileError, Recipe};
-use barline_engine::{ClipFacts, Length};
+use barline_engine::{ClipFacts, Length, prompt};
 
 /// What the name of a file ends in, and a folder's does not.
 const ENDINGS: [&str; 4] = ["wav", "flac", "aif", "aiff"];
-/// Words of the prompt that a file name takes.
-const WORDS: usize = 4;
 
 /// Where clips are saved unless the user says otherwise: `Barline` in the music folder.
 #[must_use]
@@ -27,15 +25,8 @@ pub fn default_folder() -> PathBuf {
 #[must_use]
 pub fn file_stem(facts: &ClipFacts) -> String {
     // Tempo and key stand at the end of the prompt; the name has them in its own form.
-    let words = facts.prompt.split(',').next().unwrap_or_default();
     let mut parts = vec!["barline".to_owned()];
-    parts.extend(
-        words
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .take(WORDS)
-            .map(|word| word.chars().take(24).collect::<String>().to_lowercase()),
-    );
+    parts.extend(prompt::name_words(&facts.prompt));
     if let Length::Bars {
         bars, tempo_bpm, ..
     } = facts.length

@@ -228,13 +228,7 @@ fn out_path(args: &GenerateArgs, request: &GenerateRequest, take: u32) -> PathBu
         let ending = out.extension().unwrap_or("wav".as_ref()).to_string_lossy();
         return out.with_file_name(format!("{stem}-{}.{ending}", take + 1));
     }
-    let words: Vec<String> = args
-        .prompt
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .take(4)
-        .map(str::to_lowercase)
-        .collect();
+    let words = prompt::name_words(&args.prompt);
     let length = match request.length {
         Length::Bars {
             bars, tempo_bpm, ..

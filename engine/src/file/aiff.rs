@@ -149,16 +149,8 @@ fn apple_loop(recipe: &Recipe, grid: &Grid) -> Vec<u8> {
 /// As [`super::read`].
 pub(super) fn read(path: &Path) -> Result<(u32, Vec<Vec<f32>>), ReadError> {
     let fail = |error| match error {
-        AifcError::StdIoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
-            ReadError::Io {
-                path: path.to_owned(),
-                source,
-            }
-        }
-        other => ReadError::NotSound {
-            path: path.to_owned(),
-            why: format!("{other:?}"),
-        },
+        AifcError::StdIoError(source) => ReadError::io(path, source),
+        other => ReadError::not_sound(path, &format!("{other:?}")),
     };
     let mut reader = open(path).map_err(fail)?;
     let info = reader.info();

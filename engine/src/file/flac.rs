@@ -72,16 +72,8 @@ fn comments(recipe: &Recipe, frames: usize) -> Vec<(&'static str, String)> {
 /// As [`super::read`].
 pub(super) fn read(path: &Path) -> Result<(u32, Vec<Vec<f32>>), ReadError> {
     let fail = |error| match error {
-        flac_codec::Error::Io(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
-            ReadError::Io {
-                path: path.to_owned(),
-                source,
-            }
-        }
-        other => ReadError::NotSound {
-            path: path.to_owned(),
-            why: other.to_string(),
-        },
+        flac_codec::Error::Io(source) => ReadError::io(path, source),
+        other => ReadError::not_sound(path, &other),
     };
     let mut reader = open(path).map_err(fail)?;
     let full = (1u64 << (reader.metadata().bits_per_sample().clamp(1, 32) - 1)) as f32;

@@ -64,6 +64,27 @@ pub enum ReadError {
     },
 }
 
+impl ReadError {
+    /// What the system said; a file that ends early is damaged and no fault of the system's.
+    pub(super) fn io(path: &Path, source: std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::UnexpectedEof {
+            return Self::not_sound(path, &"it ends early");
+        }
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// A file that is none of its kind.
+    pub(super) fn not_sound(path: &Path, why: &dyn std::fmt::Display) -> Self {
+        Self::NotSound {
+            path: path.to_owned(),
+            why: why.to_string(),
+        }
+    }
+}
+
 impl Recipe {
     /// The recipe of a clip that is saved at `rate_hz`.
     ///

@@ -39,16 +39,8 @@ pub(super) fn write(
 /// As [`super::read`].
 pub(super) fn read(path: &Path) -> Result<(u32, Vec<Vec<f32>>), ReadError> {
     let fail = |error| match error {
-        hound::Error::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
-            ReadError::Io {
-                path: path.to_owned(),
-                source,
-            }
-        }
-        other => ReadError::NotSound {
-            path: path.to_owned(),
-            why: other.to_string(),
-        },
+        hound::Error::IoError(source) => ReadError::io(path, source),
+        other => ReadError::not_sound(path, &other),
     };
     let mut file = hound::WavReader::open(path).map_err(fail)?;
     let spec = file.spec();

@@ -15,8 +15,6 @@ use crate::cli::Failure;
 
 /// More loops than anybody means to ask for.
 const MOST_LOOPS: usize = 100_000;
-/// Words of the prompt that a name takes.
-const WORDS: usize = 4;
 
 /// The file as it is written.
 #[derive(Debug, Deserialize)]
@@ -229,13 +227,7 @@ fn asked(words: &str, tempo_bpm: f64, key: Option<Key>) -> String {
 /// Words that tell loops apart, and a few digits that stand for all that was asked for: a loop that
 /// is asked for in the same way has the same name in every run, whatever else is in the file.
 fn name(request: &GenerateRequest, recipe: &Recipe) -> String {
-    let words = request.prompt.split(',').next().unwrap_or_default();
-    let mut parts: Vec<String> = words
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .take(WORDS)
-        .map(|word| word.chars().take(24).collect::<String>().to_lowercase())
-        .collect();
+    let mut parts = prompt::name_words(&request.prompt);
     if let Length::Bars {
         bars, tempo_bpm, ..
     } = request.length
