@@ -131,18 +131,14 @@ impl Way {
         let in_frames = |seconds: f64| (seconds * f64::from(material.rate_hz)) as usize;
         let (total, length) = (material.frames, self.length);
         let rise = in_frames(RISE_SECONDS).max(1);
-        let channels = material.channels.iter().map(|channel| {
-            let mut out = channel[..total.min(channel.len())].to_vec();
-            out.resize(total, 0.0);
-            let rings = if self.own {
-                channel[total..total + length].to_vec()
-            } else {
-                let past = self.cut.saturating_sub(in_frames(PAST_SECONDS));
-                let rings = ring::predict(&out[past..self.cut], total - self.cut + length);
-                out[self.cut..].copy_from_slice(&rings[..total - self.cut]);
-                rings[total - self.cut..].to_vec()
-            };
-            let alike = correlation(&out[..length], &rings);
+        let ends: Vec<(Vec<f32>, Vec<f32>)> = material
+            .channels
+            .iter()
+            .map(|channel| self.end(channel, total, in_frames(PAST_SECONDS)))
+            .collect();
+        // One for all channels: what is in the middle stays there.
+        let alike = correlation(ends.iter().map(|(out, rings)| (&out[..length], &rings[..])));
+        let channels = ends.into_iter().map(|(mut out, rings)| {
             for (at, ring) in rings.into_iter().enumerate() {
                 let share = at as f32 / length as f32;
                 let (head_gain, ring_gain) = if self.head_attacks {
@@ -156,6 +152,20 @@ impl Way {
             out
         });
         channels.collect()
+    }
+
+    /// The loop of one channel without its join, and what rings on after it.
+    fn end(&self, channel: &[f32], total: usize, past_frames: usize) -> (Vec<f32>, Vec<f32>) {
+        let mut out = channel[..total.min(channel.len())].to_vec();
+        out.resize(total, 0.0);
+        if self.own {
+            return (out, channel[total..total + self.length].to_vec());
+        }
+        let past = self.cut.saturating_sub(past_frames);
+        let rings = ring::predict(&out[past..self.cut], total - self.cut + self.length);
+        let (body, rings) = rings.split_at(total - self.cut);
+        out[self.cut..].copy_from_slice(body);
+        (out, rings.to_vec())
     }
 }
 
@@ -211,7 +221,11 @@ fn equal_power(share: f32, alike: f32) -> (f32, f32) {
     (comes / level, goes / level)
 }
 
-fn correlation(a: &[f32], b: &[f32]) -> f32 {
+/// How alike the two of all pairs together are, from -1 to 1.
+fn correlation<'a>(pairs: impl Iterator<Item = (&'a [f32], &'a [f32])>) -> f32 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt().max(1e-12)
+    let sums = pairs.fold([0.0; 3], |[both, first, second], (a, b)| {
+        [both + dot(a, b), first + dot(a, a), second + dot(b, b)]
+    });
+    sums[0] / (sums[1] * sums[2]).sqrt().max(1e-12)
 }

@@ -25,7 +25,7 @@ const RATES_HZ: std::ops::RangeInclusive<u32> = 32_000..=192_000;
 pub struct CannotStretch;
 
 /// Samples by channel (1 or 2, equal lengths) that last `ratio` times as long, at the same pitch
-/// but for [`MOST_REPITCH`].
+/// but for 5 cents.
 ///
 /// # Errors
 /// [`CannotStretch`] for rates, ratios or samples that the library refuses.
