@@ -41,9 +41,12 @@ pub(crate) fn run(
     let reroll = request.fit.and_then(|fit| fit.reroll);
     for attempt in 0..=reroll.map_or(0, |reroll| reroll.at_most) {
         let seed = request.seed.wrapping_add(u64::from(attempt));
-        let Some(clip) = take(model, request, seed, cancelled, send)? else {
-            // Whoever stops a re-roll keeps what there is.
-            break;
+        let clip = match take(model, request, seed, cancelled, send) {
+            Ok(Some(clip)) => clip,
+            // Whoever stops a re-roll, and whatever goes wrong in it, what there is is kept.
+            Ok(None) => break,
+            Err(_) if best.is_some() => break,
+            Err(error) => return Err(error),
         };
         let good = match (score(&clip), reroll) {
             (Some(score), Some(reroll)) => score >= reroll.below_score,
