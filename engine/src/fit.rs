@@ -75,8 +75,7 @@ impl Measured {
 #[must_use]
 pub fn measure(channels: &[Vec<f32>], rate_hz: u32, hint: Hint) -> Measured {
     let mono = mono(channels);
-    let peak = mono.iter().fold(0.0f32, |peak, x| peak.max(x.abs()));
-    if mono.len() < rate_hz as usize || peak < 1e-4 {
+    if mono.len() < rate_hz as usize || peak(&mono) < 1e-4 {
         return Measured {
             pulse: None,
             sharpness: 0.0,
@@ -90,6 +89,10 @@ pub fn measure(channels: &[Vec<f32>], rate_hz: u32, hint: Hint) -> Measured {
         sharpness: onsets.sharpness,
         key: key::find(&chroma),
     }
+}
+
+fn peak(samples: &[f32]) -> f32 {
+    samples.iter().fold(0.0f32, |peak, x| peak.max(x.abs()))
 }
 
 /// Mean square, a little above nothing.

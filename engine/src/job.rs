@@ -246,9 +246,11 @@ impl Sink {
     }
 
     /// All that was made, as it was made.
-    fn whole(&self) -> Vec<Vec<f32>> {
-        let cut = |raw: &Vec<f32>| raw[..self.raw_frames.min(raw.len())].to_vec();
-        self.raw.iter().map(cut).collect()
+    fn whole(mut self) -> Vec<Vec<f32>> {
+        for raw in &mut self.raw {
+            raw.truncate(self.raw_frames);
+        }
+        self.raw
     }
 }
 

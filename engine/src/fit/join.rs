@@ -35,9 +35,14 @@ pub(super) struct Material<'a> {
     pub(super) beatless: Option<usize>,
 }
 
+impl Material<'_> {
+    fn in_frames(&self, seconds: f64) -> usize {
+        (seconds * f64::from(self.rate_hz)) as usize
+    }
+}
+
 /// The loop, and the frames over which its end rings on.
 pub(super) fn fold(material: &Material<'_>) -> (Vec<Vec<f32>>, usize) {
-    let in_frames = |seconds: f64| (seconds * f64::from(material.rate_hz)) as usize;
     let total = material.frames;
     let Some(beat) = material.beatless else {
         let way = Way::of_attacks(material);
@@ -45,27 +50,27 @@ pub(super) fn fold(material: &Material<'_>) -> (Vec<Vec<f32>>, usize) {
     };
     // As long as a beat, or shorter where the continuation is about to pause.
     let tail = material.channels.first().map_or(0, Vec::len) - total;
-    let longest = if tail >= in_frames(LEAST_RING_SECONDS) {
+    let longest = if tail >= material.in_frames(LEAST_RING_SECONDS) {
         tail.min(beat).min(total / 2)
     } else {
-        in_frames(BLEND_SECONDS)
+        material.in_frames(BLEND_SECONDS)
     };
-    let lengths = [1, 2, 4, 8, 16].map(|part| (longest / part).max(1));
-    let ways = lengths.map(|length| {
+    let ways = [1, 2, 4, 8, 16].map(|part| {
+        let length = (longest / part).max(1);
         let way = Way {
             cut: total,
             own: tail >= length,
             head_attacks: false,
             length,
         };
-        let channels = way.go(material);
-        let fall = at_join(&mono(&channels), material.rate_hz).map_or(0.0, |change| change.fall);
-        (fall, channels, length)
+        let joined = mono(&way.go(material));
+        let fall = at_join(&joined, material.rate_hz).map_or(0.0, |change| change.fall);
+        (fall, way)
     });
-    let least = ways.iter().map(|way| way.0).fold(f64::MAX, f64::min);
-    let fits = |way: &&(f64, Vec<Vec<f32>>, usize)| way.0 <= least + Seam::JUST_NOTICEABLE_DB;
-    let best = ways.iter().find(fits).unwrap_or(&ways[0]);
-    (best.1.clone(), best.2)
+    let least = ways.iter().map(|(fall, _)| *fall).fold(f64::MAX, f64::min);
+    let holds = |(fall, _): &&(f64, Way)| *fall <= least + Seam::JUST_NOTICEABLE_DB;
+    let (_, best) = ways.iter().find(holds).unwrap_or(&ways[0]);
+    (best.go(material), best.length)
 }
 
 /// How a loop is joined.
@@ -83,7 +88,7 @@ struct Way {
 impl Way {
     /// For material with attacks to mind.
     fn of_attacks(material: &Material<'_>) -> Self {
-        let in_frames = |seconds: f64| (seconds * f64::from(material.rate_hz)) as usize;
+        let in_frames = |seconds| material.in_frames(seconds);
         let total = material.frames;
         let plain = mono(material.channels);
         let edges = edges(&plain);
@@ -128,13 +133,12 @@ impl Way {
 
     /// The loop that comes of it.
     fn go(&self, material: &Material<'_>) -> Vec<Vec<f32>> {
-        let in_frames = |seconds: f64| (seconds * f64::from(material.rate_hz)) as usize;
         let (total, length) = (material.frames, self.length);
-        let rise = in_frames(RISE_SECONDS).max(1);
+        let rise = material.in_frames(RISE_SECONDS).max(1);
         let ends: Vec<(Vec<f32>, Vec<f32>)> = material
             .channels
             .iter()
-            .map(|channel| self.end(channel, total, in_frames(PAST_SECONDS)))
+            .map(|channel| self.end(channel, total, material.in_frames(PAST_SECONDS)))
             .collect();
         // One for all channels: what is in the middle stays there.
         let alike = correlation(ends.iter().map(|(out, rings)| (&out[..length], &rings[..])));

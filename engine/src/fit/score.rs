@@ -10,8 +10,9 @@ use super::{Grid, Measured, Seam, mono};
 
 /// A first beat or a drift of this size makes a grid worthless.
 const WORST_GRID_SECONDS: f64 = 0.06;
-/// What cannot be told is taken for this.
+/// What cannot be told is taken for this, and a clip without a tempo to trust for that.
 const UNTOLD: f64 = 60.0;
+const FREE: f64 = 30.0;
 /// A join that changes this much more than any beat inside is a gap or a click.
 const WORST_JOIN_DB: f64 = 18.0;
 /// Raw clips quieter than this were hardly made of anything.
@@ -106,7 +107,7 @@ impl Score {
 fn grid(findings: &Findings<'_>) -> f64 {
     match (findings.grid, &findings.measured.pulse) {
         (Grid::Beatless, _) => 100.0,
-        (Grid::Free, _) => UNTOLD / 2.0,
+        (Grid::Free, _) => FREE,
         (Grid::Steady { .. }, None) => UNTOLD,
         (Grid::Steady { .. }, Some(pulse)) => {
             let beat = 60.0 / findings.tempo_bpm;

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{mono, power, spectrum};
+use super::{mono, peak, power, spectrum};
 
 /// What is compared at a beat, on either side.
 const SIDE_SECONDS: f64 = 0.03;
@@ -75,16 +75,15 @@ pub(super) struct Change {
 #[must_use]
 pub fn seam(channels: &[Vec<f32>], rate_hz: u32, beats: u32) -> Option<Seam> {
     let samples = mono(channels);
-    let join = at_join(&samples, rate_hz).filter(|_| beats >= 2)?;
+    if beats < 2 || samples.len() < 4 * side(rate_hz) {
+        return None;
+    }
+    let peak = peak(&samples);
+    let change = |frame| change_at(&samples, rate_hz, peak, frame);
+    let join = change(0);
     let inside: Vec<Change> = (1..beats)
         .map(|beat| f64::from(beat) / f64::from(beats))
-        .map(|share| {
-            change_at(
-                &samples,
-                rate_hz,
-                (share * samples.len() as f64).round() as usize,
-            )
-        })
+        .map(|share| change((share * samples.len() as f64).round() as usize))
         .collect();
     let most = |of: fn(&Change) -> f64| inside.iter().map(of).fold(0.0, f64::max);
     Some(Seam {
@@ -94,23 +93,23 @@ pub fn seam(channels: &[Vec<f32>], rate_hz: u32, beats: u32) -> Option<Seam> {
         inside_spectrum_db: most(|change| change.spectrum),
         fall_db: join.fall,
         inside_fall_db: most(|change| change.fall),
-        click: click(&samples, rate_hz),
+        click: click(&samples, rate_hz, peak),
     })
 }
 
 /// What changes where a loop begins; none for loops that are hardly any.
 pub(super) fn at_join(samples: &[f32], rate_hz: u32) -> Option<Change> {
-    (samples.len() >= 4 * side(rate_hz)).then(|| change_at(samples, rate_hz, 0))
+    (samples.len() >= 4 * side(rate_hz)).then(|| change_at(samples, rate_hz, peak(samples), 0))
 }
 
 fn side(rate_hz: u32) -> usize {
     (SIDE_SECONDS * f64::from(rate_hz)) as usize
 }
 
-/// What changes at a frame of a loop.
-fn change_at(samples: &[f32], rate_hz: u32, frame: usize) -> Change {
+/// What changes at a frame of a loop with that peak.
+fn change_at(samples: &[f32], rate_hz: u32, peak: f32, frame: usize) -> Change {
     let (side, length) = (side(rate_hz), samples.len());
-    let floor = peak(samples).powi(2).max(1e-9) * UNHEARD;
+    let floor = peak.powi(2).max(1e-9) * UNHEARD;
     let part =
         |from: usize| -> Vec<f32> { (from..from + side).map(|at| samples[at % length]).collect() };
     let (before, after) = (part(frame + length - side), part(frame));
@@ -129,12 +128,8 @@ fn change_at(samples: &[f32], rate_hz: u32, frame: usize) -> Change {
     }
 }
 
-fn peak(samples: &[f32]) -> f32 {
-    samples.iter().fold(0.0f32, |peak, x| peak.max(x.abs()))
-}
-
 /// See [`Seam::click`].
-fn click(samples: &[f32], rate_hz: u32) -> f64 {
+fn click(samples: &[f32], rate_hz: u32, peak: f32) -> f64 {
     let length = samples.len();
     let reach = (0.003 * f64::from(rate_hz)) as usize;
     // Frame `reach + 1` of the part is the loop's first.
@@ -149,7 +144,7 @@ fn click(samples: &[f32], rate_hz: u32) -> f64 {
     // Those whose middle is the last frame or the first.
     let at = sharpest(&bends[reach - 1..=reach]);
     let around = sharpest(&bends[..reach - 2]).max(sharpest(&bends[reach + 2..]));
-    f64::from(at / around.max(peak(samples) * 1e-3).max(1e-9))
+    f64::from(at / around.max(peak * 1e-3).max(1e-9))
 }
 
 /// Power in bands of equal width on a logarithmic scale, from 60 Hz up.
