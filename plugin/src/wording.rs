@@ -127,10 +127,8 @@ pub fn verdict(facts: &ClipFacts) -> String {
         parts.push(format!("Score {}", fitted.score.total));
         if !words.is_empty() {
             parts.push(words.join(", "));
-        } else if let (None, Some(found)) = (&facts.key, &fitted.key)
-            && found.sure()
-        {
-            parts.push(format!("sounds like {}", found.key));
+        } else if let (None, Some(key)) = (&facts.key, fitted.key_heard()) {
+            parts.push(format!("sounds like {key}"));
         }
     }
     let made = format!("{} · made in {:.1} s", facts.model, facts.generate_seconds);

@@ -161,8 +161,7 @@ fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
 /// What a person wants to know of a loop: how it is, and what is wrong with it.
 fn in_words(fitted: &Fitted) -> String {
     let mut words = vec![format!("score {}", fitted.score.total)];
-    let found = fitted.key.as_ref().filter(|found| found.sure());
-    words.extend(found.map(|found| found.key.to_string()));
+    words.extend(fitted.key_heard().map(|key| key.to_string()));
     match fitted.grid {
         Grid::Steady { tempo_bpm } if fitted.stretch != 1.0 => {
             words.push(format!("brought to tempo from {tempo_bpm:.2} BPM"));

@@ -40,11 +40,8 @@ impl Grid {
 /// The key that was asked for, else one that was surely found.
 pub(super) fn key(facts: &ClipFacts) -> Option<Key> {
     let asked: Option<Key> = facts.key.as_deref().and_then(|key| key.parse().ok());
-    let found = || {
-        let found = facts.fitted.as_ref()?.key.as_ref()?;
-        found.sure().then_some(found.key)
-    };
-    asked.or_else(found)
+    let heard = || facts.fitted.as_ref()?.key_heard();
+    asked.or_else(heard)
 }
 
 /// Its tonic as a MIDI note.
@@ -95,12 +92,7 @@ pub(super) fn comment(facts: &ClipFacts) -> String {
         )
     });
     if let Some(fitted) = &facts.fitted {
-        parts.extend(
-            fitted
-                .key
-                .as_ref()
-                .map(|found| format!("{} found", found.key)),
-        );
+        parts.extend(fitted.key_heard().map(|key| format!("{key} found")));
         parts.push(format!("score {}", fitted.score.total));
     }
     parts.join(", ")

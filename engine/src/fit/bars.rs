@@ -9,6 +9,7 @@ use super::level::{self, Loudness};
 use super::score::{Findings, Score};
 use super::window::{self, Grid};
 use super::{Hint, KeyFound, measure, mono, seam, stretch};
+use crate::prompt::Key;
 
 /// What a loop is to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +66,15 @@ pub struct Fitted {
     pub key: Option<KeyFound>,
     /// How it is.
     pub score: Score,
+}
+
+impl Fitted {
+    /// The key that is heard in it, where that is sure enough to be said.
+    #[must_use]
+    pub fn key_heard(&self) -> Option<Key> {
+        let found = self.key.as_ref().filter(|found| found.sure())?;
+        Some(found.key)
+    }
 }
 
 /// Fits a raw clip (samples by channel, 1 or 2, equal lengths, at `rate_hz`) to its bars. What the

@@ -31,8 +31,7 @@ pub struct KeyFound {
 
 impl KeyFound {
     /// Whether it is worth saying.
-    #[must_use]
-    pub fn sure(&self) -> bool {
+    pub(super) fn sure(&self) -> bool {
         self.confidence >= 0.4
     }
 }
