@@ -15,13 +15,10 @@ use tempfile::NamedTempFile;
 
 use super::Failure;
 use super::args::GenerateArgs;
-use super::progress::Progress;
-use super::waiting::{at_rate, interrupts, try_place, wait};
+use super::waiting::{RATES_HZ, at_rate, interrupts, try_place, wait_with_progress};
 
 /// The tempo of a clip in bars when none is asked for.
 const DEFAULT_TEMPO_BPM: f64 = 120.0;
-/// The highest rate that a file may have.
-const MAX_RATE_HZ: u32 = 384_000;
 
 /// What `--json` says of a take.
 #[derive(Serialize)]
@@ -45,12 +42,11 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
             "--takes is 0, but must be at least 1".into(),
         ));
     }
-    if args
-        .rate
-        .is_some_and(|rate| !(8_000..=MAX_RATE_HZ).contains(&rate))
-    {
+    if args.rate.is_some_and(|rate| !RATES_HZ.contains(&rate)) {
         return Err(Failure::Argument(format!(
-            "--rate must be between 8000 and {MAX_RATE_HZ} Hz"
+            "--rate must be between {} and {} Hz",
+            RATES_HZ.start(),
+            RATES_HZ.end()
         )));
     }
     if args.takes > 1 && args.codes.is_some() {
@@ -73,7 +69,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
         } else {
             "generating".into()
         };
-        let clip = wait(&engine, request, Progress::new(label), &interrupts)?;
+        let clip = wait_with_progress(&engine, request, label, &interrupts)?;
         let (rate_hz, channels) = at_rate(&clip, args.rate);
         // The codes get their name last: a disk that has no room for the clip keeps neither.
         let codes = args

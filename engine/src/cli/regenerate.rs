@@ -9,8 +9,7 @@ use barline_engine::{Engine, Fit, GenerateRequest, ModelSource};
 
 use super::Failure;
 use super::args::RegenerateArgs;
-use super::progress::Progress;
-use super::waiting::{at_rate, interrupts, try_place, wait};
+use super::waiting::{at_rate, interrupts, try_place, wait_with_progress};
 
 /// Runs the command.
 pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
@@ -39,12 +38,7 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
         key: facts.key.clone(),
     };
     request.check()?;
-    let clip = wait(
-        &engine,
-        request,
-        Progress::new("generating".into()),
-        &interrupts,
-    )?;
+    let clip = wait_with_progress(&engine, request, "generating".into(), &interrupts)?;
     let (rate_hz, channels) = at_rate(&clip, Some(recipe.rate_hz));
     file::write(
         &out,

@@ -16,17 +16,15 @@ use std::time::{Duration, Instant};
 
 use barline_engine::file::{self, Recipe};
 use barline_engine::worker::default_threads;
-use barline_engine::{ClipFacts, Engine, EngineError, EngineEvent, ModelSource};
+use barline_engine::{ClipFacts, Engine, ModelSource};
 use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 
 use self::manifest::{Entry, Status};
 use self::plan::{Plan, Planned};
 use super::Failure;
 use super::args::RenderArgs;
-use super::waiting::{at_rate, interrupts, try_place};
+use super::waiting::{LOOK_EVERY, at_rate, interrupts, try_place, wait};
 
-/// How often a thread that waits looks whether it is to stop.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Memory that an engine takes beside its weights, and the weights' multiple while they are read.
 const ENGINE_BYTES: u64 = 300 << 20;
 const WEIGHTS_FACTOR: u64 = 3;
@@ -198,19 +196,7 @@ fn make(
     let planned = &plan.loops[index];
     let mut request = planned.request.clone();
     request.threads = Some(threads);
-    let job = engine.submit(request)?;
-    let clip = loop {
-        if stop.load(Ordering::Acquire) {
-            return Err(Failure::Interrupted);
-        }
-        match job.events().recv_timeout(LOOK_EVERY) {
-            Ok(EngineEvent::Finished(clip)) => break clip,
-            Ok(EngineEvent::Failed(error)) => return Err(error.into()),
-            Ok(EngineEvent::Cancelled) => return Err(Failure::Interrupted),
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return Err(EngineError::Stopped.into()),
-        }
-    };
+    let clip = wait(engine, request, |_| {}, || stop.load(Ordering::Acquire))?;
     let (rate_hz, channels) = at_rate(&clip, plan.rate_hz);
     let recipe = Recipe::new(&clip.facts, rate_hz, plan.depth);
     file::write(&planned.path, &recipe, &channels)?;

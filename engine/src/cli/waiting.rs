@@ -2,16 +2,20 @@
 //!
 //! Main thread.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use barline_engine::file::{self, FileError};
-use barline_engine::{Clip, Engine, EngineEvent, GenerateRequest};
+use barline_engine::{Clip, Engine, EngineError, EngineEvent, GenerateRequest};
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::Failure;
 use super::progress::Progress;
+
+/// The rates that a file may have.
+pub(super) const RATES_HZ: RangeInclusive<u32> = 8_000..=384_000;
 
 /// A folder that can't be written to is better known before the clip is made.
 pub(super) fn try_place(path: &Path) -> Result<(), FileError> {
@@ -24,36 +28,50 @@ pub(super) fn try_place(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Submits and waits, showing progress, until the job ends or the user interrupts.
+/// How often one who waits looks whether it is to stop.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Submits and waits until the job ends or it is to stop; `hear` gets the news meanwhile.
 pub(super) fn wait(
     engine: &Engine,
     request: GenerateRequest,
-    mut progress: Progress,
-    interrupts: &Receiver<()>,
+    mut hear: impl FnMut(&EngineEvent),
+    stop: impl Fn() -> bool,
 ) -> Result<Arc<Clip>, Failure> {
     let job = engine.submit(request)?;
     loop {
-        if interrupts.try_recv().is_ok() {
+        if stop() {
             return Err(Failure::Interrupted);
         }
-        match job.events().recv_timeout(Duration::from_millis(50)) {
-            Ok(EngineEvent::Loading) => progress.loading(),
-            Ok(EngineEvent::Progress {
-                step,
-                steps,
-                steps_per_second,
-            }) => {
-                progress.step(step, steps, steps_per_second);
-            }
+        match job.events().recv_timeout(LOOK_EVERY) {
             Ok(EngineEvent::Finished(clip)) => return Ok(clip),
             Ok(EngineEvent::Failed(error)) => return Err(error.into()),
             Ok(EngineEvent::Cancelled) => return Err(Failure::Interrupted),
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(barline_engine::EngineError::Stopped.into());
-            }
+            Ok(event) => hear(&event),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(EngineError::Stopped.into()),
         }
     }
+}
+
+/// As [`wait`], with progress on standard error, which is gone when it ends, and Ctrl+C.
+pub(super) fn wait_with_progress(
+    engine: &Engine,
+    request: GenerateRequest,
+    label: String,
+    interrupts: &Receiver<()>,
+) -> Result<Arc<Clip>, Failure> {
+    let mut progress = Progress::new(label);
+    let hear = |event: &EngineEvent| match *event {
+        EngineEvent::Loading => progress.loading(),
+        EngineEvent::Progress {
+            step,
+            steps,
+            steps_per_second,
+        } => progress.step(step, steps, steps_per_second),
+        _ => {}
+    };
+    wait(engine, request, hear, || interrupts.try_recv().is_ok())
 }
 
 /// Ctrl+C as a message. Where the system gives no handler, Ctrl+C ends the program at once,

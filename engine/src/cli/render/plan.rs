@@ -12,6 +12,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::cli::Failure;
+use crate::cli::waiting::RATES_HZ;
 
 /// More loops than anybody means to ask for.
 const MOST_LOOPS: usize = 100_000;
@@ -125,11 +126,12 @@ pub(super) fn read(path: &Path) -> Result<Plan, Failure> {
             recipe.format
         )));
     }
-    if recipe
-        .rate
-        .is_some_and(|rate| !(8_000..=384_000).contains(&rate))
-    {
-        return Err(wrong("rate must be between 8000 and 384000".into()));
+    if recipe.rate.is_some_and(|rate| !RATES_HZ.contains(&rate)) {
+        return Err(wrong(format!(
+            "rate must be between {} and {}",
+            RATES_HZ.start(),
+            RATES_HZ.end()
+        )));
     }
     let beside = path.parent().unwrap_or(Path::new("."));
     let folder = beside.join(&recipe.out);
