@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+pub use flac::encode as encode_flac;
 pub use recipe::{ReadError, Recipe};
 
 /// What kind of file.
@@ -30,15 +31,22 @@ pub enum Format {
 }
 
 impl Format {
-    /// By the ending of a name; WAV unless it says otherwise.
+    /// By the ending of a name, if it names one.
+    #[must_use]
+    pub fn named(path: &Path) -> Option<Self> {
+        let ending = path.extension()?.to_ascii_lowercase();
+        match ending.to_str()? {
+            "wav" => Some(Self::Wav),
+            "flac" => Some(Self::Flac),
+            "aif" | "aiff" | "aifc" => Some(Self::Aiff),
+            _ => None,
+        }
+    }
+
+    /// By the ending of a name; WAV unless it names another.
     #[must_use]
     pub fn of(path: &Path) -> Self {
-        let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
-        match ending.as_deref().and_then(|ending| ending.to_str()) {
-            Some("flac") => Self::Flac,
-            Some("aif" | "aiff" | "aifc") => Self::Aiff,
-            _ => Self::Wav,
-        }
+        Self::named(path).unwrap_or(Self::Wav)
     }
 }
 

@@ -4,11 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use barline_engine::file::{self, Depth, FileError, Recipe};
+use barline_engine::file::{self, Depth, FileError, Format, Recipe};
 use barline_engine::{ClipFacts, Length, prompt};
-
-/// What the name of a file ends in, and a folder's does not.
-const ENDINGS: [&str; 4] = ["wav", "flac", "aif", "aiff"];
 
 /// Where clips are saved unless the user says otherwise: `Barline` in the music folder.
 #[must_use]
@@ -57,12 +54,7 @@ pub fn save(
     rate_hz: u32,
     channels: &[Vec<f32>],
 ) -> Result<PathBuf, FileError> {
-    let is_file = to.extension().is_some_and(|ending| {
-        ENDINGS
-            .iter()
-            .any(|known| ending.eq_ignore_ascii_case(known))
-    });
-    let path = if is_file {
+    let path = if Format::named(to).is_some() {
         to.to_owned()
     } else {
         unused(to, &file_stem(facts))

@@ -7,16 +7,15 @@
 
 use std::io::Cursor;
 
-use barline_engine::Clip;
+use barline_engine::{Clip, file};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flac_codec::decode::FlacSampleReader;
-use flac_codec::encode::{FlacSampleWriter, Options};
 use flac_codec::metadata::Metadata;
 
 use crate::state::SavedClip;
 
-const BITS: u32 = 24;
+const BITS: u16 = 24;
 /// Full scale of 24-bit samples.
 const SCALE: f32 = 8_388_608.0;
 /// No clip is longer than this; a file that says so is not one of ours.
@@ -56,31 +55,13 @@ pub fn pack(clip: &Clip) -> Result<SavedClip, RecallError> {
     if frames == 0 || clip.channels.iter().any(|channel| channel.len() != frames) {
         return Err(fail("it is empty".into()));
     }
-    let samples: Vec<i32> = (0..frames)
-        .flat_map(|frame| clip.channels.iter().map(move |channel| channel[frame]))
-        .map(to_integer)
-        .collect();
-    let bytes = encode(&samples, clip.rate_hz, clip.channels.len())
+    let mut flac = Cursor::new(Vec::new());
+    file::encode_flac(&mut flac, clip.rate_hz, BITS, &clip.channels, &[])
         .map_err(|error| fail(error.to_string()))?;
     Ok(SavedClip {
-        flac: STANDARD.encode(bytes),
+        flac: STANDARD.encode(flac.into_inner()),
         facts: clip.facts.clone(),
     })
-}
-
-/// Interleaved samples as a FLAC file.
-fn encode(samples: &[i32], rate_hz: u32, channels: usize) -> Result<Vec<u8>, flac_codec::Error> {
-    let mut file = Cursor::new(Vec::new());
-    let (options, total) = (Options::default(), Some(samples.len() as u64));
-    let mut writer =
-        FlacSampleWriter::new(&mut file, options, rate_hz, BITS, channels as u8, total)?;
-    writer.write(samples)?;
-    writer.finalize()?;
-    Ok(file.into_inner())
-}
-
-fn to_integer(sample: f32) -> i32 {
-    (sample * SCALE).round().clamp(-SCALE, SCALE - 1.0) as i32
 }
 
 /// Unpacks a clip.
@@ -97,7 +78,7 @@ pub fn unpack(saved: &SavedClip) -> Result<Recalled, RecallError> {
     let info = reader.metadata();
     let (rate_hz, count) = (info.sample_rate(), usize::from(info.channel_count()));
     let frames = info.total_samples().unwrap_or(0);
-    if info.bits_per_sample() != BITS
+    if info.bits_per_sample() != u32::from(BITS)
         || !(1..=2).contains(&count)
         || !(1..=MAX_FRAMES).contains(&frames)
         || !(8_000..=192_000).contains(&rate_hz)

@@ -4,7 +4,7 @@
 //! proposals, `BPM` and `INITIALKEY` (Mixxx, Traktor), `LOOPSTART` and `LOOPLENGTH` in frames.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::{BufReader, BufWriter, Seek, Write};
 use std::path::Path;
 
 use flac_codec::decode::FlacSampleReader;
@@ -23,30 +23,39 @@ pub(super) fn write(
     channels: &[Vec<f32>],
 ) -> std::io::Result<()> {
     let frames = channels.first().map_or(0, Vec::len);
-    let (bits, count) = (recipe.depth.bits(), channels.len());
-    let total = (frames * count) as u64;
+    let fields = comments(recipe, frames);
+    let out = BufWriter::new(file);
+    encode(out, recipe.rate_hz, recipe.depth.bits(), channels, &fields)
+}
+
+/// Samples by channel (1 or 2, equal lengths, ±1 full scale) as a FLAC file with these Vorbis
+/// comments.
+///
+/// # Errors
+/// What the encoder refuses, and what the system says.
+pub fn encode(
+    out: impl Write + Seek,
+    rate_hz: u32,
+    bits: u16,
+    channels: &[Vec<f32>],
+    comments: &[(&str, String)],
+) -> std::io::Result<()> {
     let samples: Vec<i32> = interleaved(channels)
         .map(|sample| to_integer(sample, bits))
         .collect();
-    let mut options = Options::default();
-    for (field, value) in comments(recipe, frames) {
-        options = options.tag(field, value);
-    }
-    let (rate_hz, bits) = (recipe.rate_hz, u32::from(bits));
-    let total = (total > 0).then_some(total);
-    FlacSampleWriter::new(
-        BufWriter::new(file),
-        options,
-        rate_hz,
-        bits,
-        count as u8,
-        total,
-    )
-    .and_then(|mut writer| {
-        writer.write(&samples)?;
-        writer.finalize()
-    })
-    .map_err(to_io)
+    let options = comments
+        .iter()
+        .fold(Options::default(), |options, (field, value)| {
+            options.tag(field, value)
+        });
+    let total = (!samples.is_empty()).then_some(samples.len() as u64);
+    let (bits, count) = (u32::from(bits), channels.len() as u8);
+    FlacSampleWriter::new(out, options, rate_hz, bits, count, total)
+        .and_then(|mut writer| {
+            writer.write(&samples)?;
+            writer.finalize()
+        })
+        .map_err(to_io)
 }
 
 fn comments(recipe: &Recipe, frames: usize) -> Vec<(&'static str, String)> {

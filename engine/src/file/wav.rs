@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use super::{Depth, ReadError, Recipe, chunks, to_integer};
+use super::{Depth, ReadError, Recipe, by_channel, chunks, interleaved, to_integer};
 
 /// What the header and the chunks of a clip take at most, beside its samples.
 const ROOM_BYTES: u64 = 1 << 20;
@@ -54,10 +54,8 @@ pub(super) fn read(path: &Path) -> Result<(u32, Vec<Vec<f32>>), ReadError> {
         }
     }
     .map_err(fail)?;
-    let channels = usize::from(spec.channels.max(1));
-    let channel = |index| samples.iter().copied().skip(index).step_by(channels);
-    let channels = (0..channels).map(|index| channel(index).collect());
-    Ok((spec.sample_rate, channels.collect()))
+    let count = usize::from(spec.channels.max(1));
+    Ok((spec.sample_rate, by_channel(&samples, count)))
 }
 
 fn encode(file: &mut File, spec: hound::WavSpec, channels: &[Vec<f32>]) -> std::io::Result<()> {
@@ -67,17 +65,14 @@ fn encode(file: &mut File, spec: hound::WavSpec, channels: &[Vec<f32>]) -> std::
     };
     let mut buffer = BufWriter::new(file);
     let mut writer = hound::WavWriter::new(&mut buffer, spec).map_err(io)?;
-    for frame in 0..channels.first().map_or(0, Vec::len) {
-        for channel in channels {
-            let sample = channel[frame];
-            match spec.sample_format {
-                hound::SampleFormat::Float => writer.write_sample(sample),
-                hound::SampleFormat::Int => {
-                    writer.write_sample(to_integer(sample, spec.bits_per_sample))
-                }
+    for sample in interleaved(channels) {
+        match spec.sample_format {
+            hound::SampleFormat::Float => writer.write_sample(sample),
+            hound::SampleFormat::Int => {
+                writer.write_sample(to_integer(sample, spec.bits_per_sample))
             }
-            .map_err(io)?;
         }
+        .map_err(io)?;
     }
     writer.finalize().map_err(io)?;
     buffer.flush()

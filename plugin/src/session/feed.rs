@@ -96,17 +96,12 @@ impl Take {
         }
     }
 
-    /// Its samples at another rate, when it is whole: what is played and saved.
-    pub(super) fn at_rate(&self, rate_hz: u32) -> Option<Vec<Vec<f32>>> {
-        let facts = self.facts.as_ref()?;
-        Some(facts.at_rate(&self.channels, self.rate_hz, rate_hz))
-    }
-
     /// Hands a whole clip to the player, in place of the one that plays.
     pub(super) fn load(&self, id: ClipId, rate_hz: u32, control: &mut Control) {
-        let Some(channels) = self.at_rate(rate_hz) else {
+        let Some(facts) = &self.facts else {
             return;
         };
+        let channels = facts.at_rate(&self.channels, self.rate_hz, rate_hz);
         if let [left, rest @ ..] = &channels[..] {
             // A mono clip goes to both sides. Facts that describe no clip give none to play.
             let right = rest.first().unwrap_or(left);
