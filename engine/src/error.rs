@@ -70,6 +70,14 @@ pub enum EngineError {
         /// SHA-256 of the weights that are here.
         here: String,
     },
+    /// The system has no memory left for the model.
+    #[error(
+        "there is no room for {mib} MiB of weights in memory: close other programs, or choose a smaller model or precision"
+    )]
+    Memory {
+        /// What was asked for.
+        mib: u64,
+    },
     /// The engine has been shut down.
     #[error("the engine has stopped: restart the plugin or the program")]
     Stopped,

@@ -9,6 +9,7 @@ pub mod decoder;
 pub mod delay;
 pub mod generate;
 pub mod kv_cache;
+pub mod packed;
 pub mod sampling;
 pub mod text;
 

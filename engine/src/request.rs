@@ -19,6 +19,23 @@ pub enum ModelSource {
     Folder(PathBuf),
 }
 
+/// How the weights of the language model are held. Fewer bits are faster and take less memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// As they are in the files, computed by the tensor library: the reference.
+    Exact,
+    /// 32 bits, in packed form.
+    F32,
+    /// The upper 16 bits of 32.
+    Bf16,
+    /// 8 bits, and a scale for every 32.
+    #[default]
+    Q8,
+    /// 4 bits, and a scale for every 32.
+    Q4,
+}
+
 /// How long the clip is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Length {

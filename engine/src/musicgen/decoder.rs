@@ -16,7 +16,7 @@ use crate::musicgen::config::{Activation, DecoderConfig};
 use crate::musicgen::kv_cache::KvCache;
 use crate::weights::Weights;
 
-const PREFIX: &str = "decoder.model.decoder.";
+pub(super) const PREFIX: &str = "decoder.model.decoder.";
 /// What PyTorch's layer norm adds to the variance; the files do not say it.
 const NORM_EPSILON: f64 = 1e-5;
 
@@ -279,7 +279,7 @@ impl Layer {
 
 /// The sinusoids of a step as transformers makes them: cosines, then sines, of the step
 /// over 10000^(i / (half - 1)), in f32.
-fn place(step: usize, width: usize) -> impl Iterator<Item = f32> {
+pub(super) fn place(step: usize, width: usize) -> impl Iterator<Item = f32> {
     let half = width / 2;
     let decay = 10_000_f64.ln() / (half - 1) as f64;
     let angle = move |index: usize| step as f32 * (index as f32 * -decay as f32).exp();

@@ -1,0 +1,102 @@
+//! States and tokens → logits on the processor's own terms: packed weights, a team of threads,
+//! nothing allocated in a step.
+//!
+//! Begun on the worker thread; a step runs on all members of a [`Team`]. It computes what
+//! [`super::decoder`] computes, with the weights rounded to a [`Precision`], for one take or
+//! several at once: the weights are read from memory once for all rows, which is nearly all that
+//! a step costs. Every row is computed alone and in one fixed order, so that a take comes out the
+//! same to the bit whoever it is made with, on however many threads and on whatever processor
+//! (see `lanes`).
+//!
+//! Reading order: `lanes` (what a processor can do), `block` and `matrix` (weights and their
+//! products), `pointwise`, `attention`, `plan` and `pack` (where the weights lie and come from),
+//! `team` and `shared` (how threads work together), then the step itself, in `run`.
+
+mod attention;
+mod block;
+mod lanes;
+mod matrix;
+mod pack;
+mod plan;
+mod pointwise;
+mod run;
+mod shared;
+mod team;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+
+use crate::error::EngineError;
+use crate::musicgen::config::DecoderConfig;
+use crate::musicgen::decoder::Rows;
+use crate::request::Precision;
+use crate::weights::Weights;
+pub use lanes::Isa;
+use pack::Packed;
+use plan::Plan;
+pub use run::PackedRun;
+pub use team::Team;
+
+/// The packed weights of a decoder.
+#[derive(Debug)]
+pub struct PackedDecoder {
+    plan: Plan,
+    packed: Packed,
+    isa: Isa,
+}
+
+impl PackedDecoder {
+    /// Packs the tensors under `decoder.` in a precision other than [`Precision::Exact`].
+    ///
+    /// # Errors
+    /// [`EngineError::ModelFile`], [`EngineError::Unsupported`] and [`EngineError::Memory`].
+    pub fn load(
+        config: &DecoderConfig,
+        precision: Precision,
+        weights: &Weights,
+    ) -> Result<Self, EngineError> {
+        let plan = Plan::new(config, precision)?;
+        let packed = Packed::new(&plan, weights)?;
+        Ok(Self {
+            plan,
+            packed,
+            isa: Isa::best(),
+        })
+    }
+
+    /// Lets it run with other instructions than the processor's best. The results are the same.
+    #[must_use]
+    pub fn with_isa(self, isa: Isa) -> Self {
+        Self { isa, ..self }
+    }
+
+    /// Bytes that it holds in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.packed.len()
+    }
+
+    /// Bytes of weights that a step reads.
+    #[must_use]
+    pub fn step_bytes(&self) -> usize {
+        self.plan.step_bytes()
+    }
+
+    /// Starts `takes` clips of at most `steps` steps on the states of a text, `[tokens, width]`.
+    ///
+    /// # Errors
+    /// [`EngineError::Internal`] and [`EngineError::Memory`].
+    pub fn begin(
+        &self,
+        team: Arc<Team>,
+        states: &Tensor,
+        rows: Rows,
+        takes: usize,
+        steps: usize,
+    ) -> Result<PackedRun<'_>, EngineError> {
+        PackedRun::new(self, team, states, rows, takes, steps)
+    }
+}

@@ -1,0 +1,1 @@
+//! The packed decoder against the exact one, on random weights in odd shapes.
