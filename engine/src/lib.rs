@@ -8,6 +8,7 @@
 //! (the thread), `model` (one loaded model), `musicgen` (text → tokens), `codec`
 //! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for).
 
+pub mod bandwidth;
 pub mod codec;
 pub mod error;
 pub mod event;

@@ -2,6 +2,8 @@
 //!
 //! Worker thread. Loaded once and shared by all jobs; nothing in it changes.
 
+mod size;
+
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,8 @@ use crate::musicgen::delay::DelayPattern;
 use crate::musicgen::{Config, Decoder, Generation, TextEncoder};
 use crate::request::{ModelSource, Sampling};
 use crate::weights::Weights;
+
+pub use size::Size;
 
 /// The starter's files.
 const STARTER: Embedded = Embedded {

@@ -9,13 +9,14 @@
 //! (see `lanes`).
 //!
 //! Reading order: `lanes` (what a processor can do), `block` and `matrix` (weights and their
-//! products), `pointwise`, `attention`, `plan` and `pack` (where the weights lie and come from),
+//! products), `pointwise`, `memory` and `attention`, `plan` and `pack` (where the weights lie and come from),
 //! `team` and `shared` (how threads work together), then the step itself, in `run`.
 
 mod attention;
 mod block;
 mod lanes;
 mod matrix;
+mod memory;
 mod pack;
 mod plan;
 mod pointwise;
@@ -60,6 +61,20 @@ impl PackedDecoder {
     ) -> Result<Self, EngineError> {
         let plan = Plan::new(config, precision)?;
         let packed = Packed::new(&plan, weights)?;
+        Ok(Self {
+            plan,
+            packed,
+            isa: Isa::best(),
+        })
+    }
+
+    /// A decoder that nobody trained, for measuring.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] and [`EngineError::Memory`].
+    pub fn random(config: &DecoderConfig, precision: Precision) -> Result<Self, EngineError> {
+        let plan = Plan::new(config, precision)?;
+        let packed = Packed::random(&plan, 1)?;
         Ok(Self {
             plan,
             packed,

@@ -59,6 +59,8 @@ pub(super) trait Lanes: Copy {
     fn load_bf16(from: &[u16; LANES]) -> Self::F;
     /// Bits of half precision.
     fn load_f16(from: &[u16; LANES]) -> Self::F;
+    /// Signed bytes.
+    fn load_i8(from: &[i8; LANES]) -> Self::F;
 
     fn load_bytes(from: &[u8; DOT_BYTES]) -> Self::W;
     /// The low halves of bytes.
@@ -155,6 +157,31 @@ impl Isa {
     #[must_use]
     pub fn best() -> Self {
         Self::all()[0]
+    }
+
+    /// Reads memory as products read weights, and does nothing else with it: the fastest that a
+    /// product could be. Gives the sum of its integers.
+    #[must_use]
+    pub fn read(self, bytes: &[u8]) -> i32 {
+        struct Read<'a>(&'a [u8]);
+        impl Task for Read<'_> {
+            type Output = i32;
+            #[inline(always)]
+            fn run<L: Lanes>(self) -> i32 {
+                const AHEAD_BYTES: usize = 2048;
+                let mut sums = [L::splat_int(0); 4];
+                for lines in self.0.as_chunks::<DOT_BYTES>().0.as_chunks::<4>().0 {
+                    for line in 0..4 {
+                        L::prefetch(&lines[line], AHEAD_BYTES);
+                        let bytes = L::load_bytes(&lines[line]);
+                        sums[line] = L::dot(sums[line], bytes, [1; 4]);
+                    }
+                }
+                let sum = L::add_ints(L::add_ints(sums[0], sums[1]), L::add_ints(sums[2], sums[3]));
+                L::sum(L::to_floats(sum)) as i32
+            }
+        }
+        self.run(Read(bytes))
     }
 
     /// Runs a task with its instructions.

@@ -83,7 +83,29 @@ impl Packed {
         Ok(packed)
     }
 
+    /// Weights that nobody trained, for measuring. All layers are alike, but each has its own
+    /// memory, as in a model: only one is made, which is quick at any size.
+    ///
+    /// # Errors
+    /// As [`Packed::new`].
+    pub(super) fn random(plan: &Plan, seed: u64) -> Result<Self, EngineError> {
+        let one = Shape {
+            layers: 1,
+            ..plan.shape
+        };
+        let plan_of_one = plan.with_shape(one);
+        let first = Self::new(&plan_of_one, &Weights::random(seed)?)?;
+        let mut packed = Self::zeros(plan.bytes)?;
+        let (layers, layer) = (plan.layers(), plan_of_one.layers());
+        packed.map[..layer.start].copy_from_slice(&first[..layer.start]);
+        packed.map[layers.end..].copy_from_slice(&first[layer.end..]);
+        let copies = packed.map[layers].par_chunks_exact_mut(plan.layer_bytes);
+        copies.for_each(|copy| copy.copy_from_slice(&first[layer.clone()]));
+        Ok(packed)
+    }
+
     /// All of it, to be filled.
+    #[cfg(test)]
     pub(super) fn as_mut(&mut self) -> &mut [u8] {
         &mut self.map
     }

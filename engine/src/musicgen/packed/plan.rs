@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::lanes::LANES;
 use super::matrix::{Format, Matrix};
+use super::memory::QUADS;
 use crate::error::EngineError;
 use crate::musicgen::config::{Activation, DecoderConfig};
 use crate::request::Precision;
@@ -22,6 +23,7 @@ const ALIGN_BYTES: usize = 64;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Plan {
     pub(super) shape: Shape,
+    format: Format,
     /// By codebook: `[vocabulary + 1, width]`.
     pub(super) embeddings: Vec<Floats>,
     /// All layers are alike, `layer_bytes` apart.
@@ -125,6 +127,11 @@ impl Place {
 impl Shape {
     fn new(config: &DecoderConfig) -> Result<Self, EngineError> {
         let head_width = config.head_width();
+        // The widest head of any model is 128 floats.
+        if head_width > 4 * QUADS {
+            let what = format!("heads of {head_width} floats");
+            return Err(EngineError::Unsupported { what });
+        }
         Ok(Self {
             layers: config.num_hidden_layers,
             width: config.hidden_size,
@@ -157,7 +164,6 @@ impl Plan {
     /// # Errors
     /// [`EngineError::Unsupported`].
     pub(super) fn new(config: &DecoderConfig, precision: Precision) -> Result<Self, EngineError> {
-        let shape = Shape::new(config)?;
         let format = match precision {
             Precision::F32 => Format::F32,
             Precision::Bf16 => Format::Bf16,
@@ -168,6 +174,15 @@ impl Plan {
                 return Err(EngineError::Internal { what });
             }
         };
+        Ok(Self::of(Shape::new(config)?, format))
+    }
+
+    /// The same for other sizes.
+    pub(super) fn with_shape(&self, shape: Shape) -> Self {
+        Self::of(shape, self.format)
+    }
+
+    fn of(shape: Shape, format: Format) -> Self {
         // What decides between tokens, and what a whole clip attends to, is worth 8 bits: it is
         // a fortieth of what a step reads, or is read once.
         let fine = match format {
@@ -195,8 +210,9 @@ impl Plan {
         };
         let layer_bytes = within.end;
         place.take(shape.layers * layer_bytes);
-        Ok(Self {
+        Self {
             shape,
+            format,
             embeddings,
             layer,
             layers_start,
@@ -204,7 +220,7 @@ impl Plan {
             norm: place.norm(shape.width_padded),
             heads: place.matrix(fine, shape.logits(), width),
             bytes: place.end,
-        })
+        }
     }
 
     /// Where all layers lie.

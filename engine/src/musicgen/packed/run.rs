@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::Tensor;
 
 use super::PackedDecoder;
-use super::attention::{Attend, HeadShape, store};
 use super::lanes::{Isa, LANES};
 use super::matrix::{Inputs, Matrix, Take, Write};
+use super::memory::{HeadShape, Memory};
 use super::plan::{LayerPlan, NormPlan, Shape};
 use super::pointwise::{Activate, Norm};
 use super::shared::Shared;
@@ -46,62 +46,6 @@ pub struct PackedRun<'d> {
     scratch: Vec<Mutex<Scratch>>, // by member
 }
 
-/// Keys and values of a layer: for each row and head, those that `attention` describes.
-#[derive(Debug)]
-struct Memory {
-    shape: HeadShape,
-    keys: Shared<u16>,
-    values: Shared<u16>,
-}
-
-impl Memory {
-    fn new(shape: HeadShape, heads: usize) -> Self {
-        Self {
-            shape,
-            keys: Shared::new(heads * shape.len()),
-            values: Shared::new(heads * shape.len()),
-        }
-    }
-
-    /// Stores the key and the value of a step for a head of a row.
-    ///
-    /// # Safety
-    /// The head's memory is the caller's own meanwhile.
-    unsafe fn store(&self, head: usize, step: usize, key: &[f32], value: &[f32]) {
-        let part = head * self.shape.len()..(head + 1) * self.shape.len();
-        // SAFETY: the caller's.
-        let memory = unsafe { (self.keys.write(part.clone()), self.values.write(part)) };
-        store(self.shape, step, (key, value), memory);
-    }
-
-    /// Attends to the first `steps` steps of a head of a row.
-    ///
-    /// # Safety
-    /// Nobody writes to the head's memory meanwhile.
-    unsafe fn attend(
-        &self,
-        isa: Isa,
-        head: usize,
-        steps: usize,
-        query: &[f32],
-        scores: &mut [f32],
-        out: &mut [f32],
-    ) {
-        let part = head * self.shape.len()..(head + 1) * self.shape.len();
-        // SAFETY: the caller's.
-        let (keys, values) = unsafe { (self.keys.read(part.clone()), self.values.read(part)) };
-        isa.run(Attend {
-            shape: self.shape,
-            steps,
-            query,
-            keys,
-            values,
-            scores,
-            out,
-        });
-    }
-}
-
 /// What a member works with.
 #[derive(Debug)]
 struct Scratch {
@@ -126,6 +70,8 @@ impl<'d> PackedRun<'d> {
         };
         let past = HeadShape::new(shape.head_padded, steps);
         let text = HeadShape::new(shape.head_padded, tokens);
+        // Beside rounded weights the loss is no more than theirs.
+        let in_bytes = decoder.plan.layer.qkv.rounds();
         let widest = shape.inner.max(shape.heads_padded()).max(shape.width);
         let scratch = |_| {
             Mutex::new(Scratch {
@@ -144,10 +90,10 @@ impl<'d> PackedRun<'d> {
             inner: Shared::new(rows * shape.inner_padded),
             logits: Shared::new(rows * shape.logits().next_multiple_of(LANES)),
             past: (0..shape.layers)
-                .map(|_| Memory::new(past, rows * shape.heads))
+                .map(|_| Memory::new(past, rows * shape.heads, in_bytes))
                 .collect(),
             text: (0..shape.layers)
-                .map(|_| Memory::new(text, shape.heads))
+                .map(|_| Memory::new(text, shape.heads, false))
                 .collect(),
             tokens,
             scratch: (0..team.members()).map(scratch).collect(),
@@ -193,12 +139,25 @@ impl<'d> PackedRun<'d> {
                         // SAFETY: the buffers are this member's own, and so is the layer.
                         unsafe {
                             let (key, value) = (keys.read(part.clone()), values.read(part));
-                            self.text[layer].store(head, token, key, value);
+                            self.text[layer].store(decoder.isa, head, token, key, value);
                         }
                     }
                 }
             }
         });
+    }
+
+    /// Goes on at a step as if those before had been made, of silence: for measuring.
+    pub fn skip_to(&mut self, step: usize) {
+        self.steps = step;
+    }
+
+    /// Bytes of keys and values that a step reads after so many.
+    #[must_use]
+    pub fn past_bytes(&self, steps: usize) -> usize {
+        let heads = self.rows * self.decoder.plan.shape.heads;
+        let layers = self.past.iter();
+        layers.map(|memory| heads * memory.bytes(steps)).sum()
     }
 
     /// Runs one step on `[take][codebook]` tokens. Gives the logits
@@ -305,7 +264,7 @@ impl Hand<'_> {
                     let qkv = run.qkv.read(at..at + 3 * shape.head_padded);
                     let (query, rest) = qkv.split_at(shape.head_padded);
                     let (key, value) = rest.split_at(shape.head_padded);
-                    past.store(row * shape.heads + head, run.steps, key, value);
+                    past.store(self.isa, row * shape.heads + head, run.steps, key, value);
                     self.attend(row, head, past, row * shape.heads + head, run.steps + 1, query);
                 }
             }

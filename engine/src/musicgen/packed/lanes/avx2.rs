@@ -166,6 +166,14 @@ impl<const VNNI: bool> Lanes for Avx2<VNNI> {
         let halves = from.as_chunks::<8>().0;
         both!(half => _mm256_cvtph_ps(_mm_loadu_si128(halves[half].as_ptr().cast())))
     }
+    #[inline(always)]
+    fn load_i8(from: &[i8; LANES]) -> Self::F {
+        let halves = from.as_chunks::<8>().0;
+        both!(half => {
+            let bytes = _mm_loadl_epi64(halves[half].as_ptr().cast());
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))
+        })
+    }
 
     #[inline(always)]
     fn load_bytes(from: &[u8; DOT_BYTES]) -> Self::W {

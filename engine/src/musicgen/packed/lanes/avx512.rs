@@ -137,6 +137,14 @@ impl Lanes for Avx512 {
         // SAFETY: see `run`; 32 bytes are there, and no alignment is needed.
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())) }
     }
+    #[inline(always)]
+    fn load_i8(from: &[i8; LANES]) -> __m512 {
+        // SAFETY: see `run`; 16 bytes are there, and no alignment is needed.
+        unsafe {
+            let bytes = _mm_loadu_si128(from.as_ptr().cast());
+            _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))
+        }
+    }
 
     #[inline(always)]
     fn load_bytes(from: &[u8; DOT_BYTES]) -> __m512i {

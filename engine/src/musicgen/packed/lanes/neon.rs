@@ -150,6 +150,16 @@ impl Lanes for NeonDot {
             vbslq_f32(vdupq_n_u32(1 << 31), vreinterpretq_f32_u32(sign), size)
         })
     }
+    #[inline(always)]
+    fn load_i8(from: &[i8; LANES]) -> Self::F {
+        // SAFETY: see `run`; 16 bytes are there.
+        let words = unsafe {
+            let bytes = vld1q_s8(from.as_ptr());
+            let (low, high) = (vmovl_s8(vget_low_s8(bytes)), vmovl_s8(vget_high_s8(bytes)));
+            [vget_low_s16(low), vget_high_s16(low), vget_low_s16(high), vget_high_s16(high)]
+        };
+        four!(quarter => vcvtq_f32_s32(vmovl_s16(words[quarter])))
+    }
 
     #[inline(always)]
     fn load_bytes(from: &[u8; DOT_BYTES]) -> Self::W {

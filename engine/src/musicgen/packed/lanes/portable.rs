@@ -102,6 +102,10 @@ impl Lanes for Portable {
     fn load_f16(from: &[u16; LANES]) -> Self::F {
         from.map(widen_f16)
     }
+    #[inline(always)]
+    fn load_i8(from: &[i8; LANES]) -> Self::F {
+        from.map(f32::from)
+    }
 
     #[inline(always)]
     fn load_bytes(from: &[u8; DOT_BYTES]) -> Self::W {

@@ -32,6 +32,7 @@ impl Task for All<'_> {
             L::two_to(L::round(L::mul(a, L::splat(0.9)))),
             L::load_bf16(self.halves),
             L::load_f16(self.halves),
+            L::load_i8(&std::array::from_fn(|lane| self.x[lane % 4])),
             dot(bytes),
             dot(L::low_nibbles(bytes)),
             dot(L::high_nibbles(bytes)),
