@@ -1,10 +1,13 @@
 //! Model folders with something wrong: one clear error each, never a panic.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use barline_engine::model::Model;
-use barline_engine::{EngineError, ModelSource, Sampling};
+use barline_engine::musicgen::packed::Team;
+use barline_engine::{EngineError, ModelSource, Precision, Sampling};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -22,7 +25,7 @@ fn copy(model: &str) -> TempDir {
 }
 
 fn load(folder: &Path) -> Result<Model, EngineError> {
-    Model::load(&ModelSource::Folder(folder.into()))
+    Model::load(&ModelSource::Folder(folder.into()), Precision::default())
 }
 
 /// The one line that a user reads.
@@ -187,16 +190,20 @@ fn no_value_of_the_configuration_makes_it_panic() {
     assert!(refused > 100 && ran > 100);
 }
 
+fn team() -> Arc<Team> {
+    Arc::new(Team::new(NonZeroUsize::MIN).unwrap())
+}
+
 /// A few frames, and their audio.
 fn run(model: &Model) {
-    let mut generation = model.generate("drums", 3, &Sampling::default(), 1).unwrap();
+    let takes = [(Sampling::default(), 1)];
+    let mut generation = model.generate("drums", 3, &takes, &team()).unwrap();
     let mut codes = vec![Vec::new(); model.codec().codebooks() * model.channels()];
     for _ in 0..generation.steps() {
-        for (codes, token) in codes
-            .iter_mut()
-            .zip(generation.step().unwrap().into_iter().flatten())
-        {
-            codes.push(token);
+        if let Some(frame) = generation.step().unwrap() {
+            for (codes, token) in codes.iter_mut().zip(generation.frame(0, frame)) {
+                codes.push(token);
+            }
         }
     }
     let audio = model.codec().decode(&codes);
@@ -207,10 +214,10 @@ fn run(model: &Model) {
 fn clips_and_prompts_have_their_limits() {
     let folder = copy("mono");
     let model = load(folder.path()).unwrap();
-    let settings = Sampling::default();
+    let (takes, team) = ([(Sampling::default(), 0)], team());
     assert_eq!(model.limit_frames(), 400);
-    assert!(model.generate("drums", 400, &settings, 0).is_ok());
-    let error = model.generate("drums", 500, &settings, 0).unwrap_err();
+    assert!(model.generate("drums", 400, &takes, &team).is_ok());
+    let error = model.generate("drums", 500, &takes, &team).unwrap_err();
     assert_eq!(
         error,
         EngineError::TooLong {
@@ -219,7 +226,7 @@ fn clips_and_prompts_have_their_limits() {
         }
     );
     let prompt = "drums ".repeat(10_000);
-    let error = model.generate(&prompt, 10, &settings, 0).unwrap_err();
+    let error = model.generate(&prompt, 10, &takes, &team).unwrap_err();
     assert!(matches!(
         error,
         EngineError::PromptTooLong { limit: 512, .. }

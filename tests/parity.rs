@@ -4,13 +4,16 @@
 //! Each test prints the worst error that it measured (`--nocapture` shows it). The bounds
 //! are relative to the largest magnitude of what is compared.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use barline_engine::model::Model;
 use barline_engine::musicgen::decoder::Rows;
+use barline_engine::musicgen::packed::Team;
 use barline_engine::musicgen::sampling;
 use barline_engine::weights::Weights;
-use barline_engine::{ModelSource, Sampling};
+use barline_engine::{ModelSource, Precision, Sampling};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -72,11 +75,15 @@ struct Case {
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    MODELS.into_iter().map(|name| {
+    cases_in(Precision::Exact)
+}
+
+fn cases_in(precision: Precision) -> impl Iterator<Item = Case> {
+    MODELS.into_iter().map(move |name| {
         let folder = golden("models").join(name);
         Case {
             name,
-            model: Model::load(&ModelSource::Folder(folder.clone())).unwrap(),
+            model: Model::load(&ModelSource::Folder(folder.clone()), precision).unwrap(),
             golden: json(&folder.join("golden.json")),
             tensors: Tensors::open(&folder),
         }
@@ -121,55 +128,77 @@ fn text_states_agree() {
     }
 }
 
-/// Feeds the golden tokens, so that every step is compared on the same past.
 #[test]
 fn logits_agree_at_every_step() {
-    for Case {
-        name,
-        model,
-        golden,
-        tensors,
-    } in cases()
-    {
-        for run in &golden.runs {
-            let (shape, expect) = tensors.get(&run.logits);
-            let [steps, rows, codebooks, vocabulary] = shape[..] else {
-                panic!("{shape:?}")
-            };
-            let largest = magnitude(&expect);
-            let rows = if rows == 2 {
-                Rows::Guided
-            } else {
-                Rows::Conditional
-            };
-            let states = model
-                .text()
-                .states(&golden.prompts[run.prompt].ids)
-                .unwrap();
-            let mut decoder = model.decoder().begin(&states, rows, steps).unwrap();
-            let mut worst = 0.0_f32;
-            for (step, expect) in expect.chunks(expect.len() / steps).enumerate() {
-                let input: Vec<u32> = (0..codebooks)
-                    .map(|codebook| {
-                        let frame = step.checked_sub(1 + codebook / model.channels());
-                        frame
-                            .and_then(|frame| run.codes[codebook].get(frame))
-                            .copied()
-                            .unwrap_or(VOCABULARY as u32)
-                    })
-                    .collect();
-                let logits = decoder.step(&input).unwrap().concat();
-                assert_eq!(logits.len(), expect.len());
-                worst = worst.max(difference(&logits, expect) / largest);
-            }
-            assert_eq!(vocabulary, VOCABULARY);
-            report(
-                name,
-                &format!("logits of {steps} steps, guidance {}", run.guidance),
-                worst,
-            );
+    for case in cases() {
+        report(case.name, "logits", worst_logits(&case));
+    }
+}
+
+/// Rounded weights are off by what their bits leave out; 32 bits by the keys' and values' 16.
+#[test]
+fn packed_logits_agree_as_far_as_their_precision_goes() {
+    for (precision, bound) in [
+        (Precision::F32, 1e-3),
+        (Precision::Bf16, 2e-2),
+        (Precision::Q8, 6e-2),
+        (Precision::Q4, 0.5),
+    ] {
+        for case in cases_in(precision) {
+            let worst = worst_logits(&case);
+            println!("{}: {precision} logits: worst error {worst:.1e}", case.name);
+            assert!(worst < bound, "{}: {precision}: {worst}", case.name);
         }
     }
+}
+
+/// Feeds the golden tokens, so that every step is compared on the same past. Gives the worst
+/// error of any logit, in parts of the largest.
+fn worst_logits(case: &Case) -> f32 {
+    let mut worst = 0.0_f32;
+    let team = team();
+    for run in &case.golden.runs {
+        let (shape, expect) = case.tensors.get(&run.logits);
+        let [steps, rows, codebooks, vocabulary] = shape[..] else {
+            panic!("{shape:?}")
+        };
+        assert_eq!(vocabulary, VOCABULARY);
+        let largest = magnitude(&expect);
+        let kind = if rows == 2 {
+            Rows::Guided
+        } else {
+            Rows::Conditional
+        };
+        let model = &case.model;
+        let ids = &case.golden.prompts[run.prompt].ids;
+        let states = model.text().states(ids).unwrap();
+        let mut decoder = model
+            .decoder()
+            .begin(&team, &states, kind, 1, steps)
+            .unwrap();
+        for (step, expect) in expect.chunks(expect.len() / steps).enumerate() {
+            let input: Vec<u32> = (0..codebooks)
+                .map(|codebook| {
+                    let frame = step.checked_sub(1 + codebook / model.channels());
+                    frame
+                        .and_then(|frame| run.codes[codebook].get(frame))
+                        .copied()
+                        .unwrap_or(VOCABULARY as u32)
+                })
+                .collect();
+            decoder.step(&input).unwrap();
+            for (row, expect) in expect.chunks(expect.len() / rows).enumerate() {
+                let logits = decoder.logits(row);
+                assert_eq!(logits.len(), expect.len());
+                worst = worst.max(difference(logits, expect) / largest);
+            }
+        }
+    }
+    worst
+}
+
+fn team() -> Arc<Team> {
+    Arc::new(Team::new(NonZeroUsize::new(2).unwrap()).unwrap())
 }
 
 #[test]
@@ -277,15 +306,14 @@ fn generate(
     sampling: &Sampling,
     seed: u64,
 ) -> Vec<Vec<u32>> {
-    let mut generation = model.generate(prompt, frames, sampling, seed).unwrap();
-    let mut codes = Vec::new();
+    let takes = [(*sampling, seed)];
+    let mut generation = model.generate(prompt, frames, &takes, &team()).unwrap();
+    let mut codes = vec![Vec::new(); model.codec().codebooks() * model.channels()];
     for _ in 0..generation.steps() {
         if let Some(frame) = generation.step().unwrap() {
-            codes.resize(frame.len(), Vec::new());
-            codes
-                .iter_mut()
-                .zip(frame)
-                .for_each(|(codes, token)| codes.push(token));
+            for (codes, token) in codes.iter_mut().zip(generation.frame(0, frame)) {
+                codes.push(token);
+            }
         }
     }
     codes

@@ -40,18 +40,29 @@ impl Probe {
         Ok(Self { buffer })
     }
 
+    /// Bytes of the buffer.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Reads the buffer once, with so many threads.
+    pub fn read(&self, isa: Isa, threads: usize) {
+        std::thread::scope(|scope| {
+            for part in self.buffer.chunks(BUFFER_BYTES.div_ceil(threads.max(1))) {
+                scope.spawn(move || black_box(isa.read(part)));
+            }
+        });
+    }
+
     /// Reads the buffer with so many threads. Gives 10^9 bytes a second, the median of five.
     #[must_use]
     pub fn gigabytes_per_second(&self, threads: usize) -> f64 {
+        let isa = Isa::best();
         let mut rates: Vec<f64> = (0..READINGS)
             .map(|_| {
                 let start = Instant::now();
-                std::thread::scope(|scope| {
-                    let threads = threads.max(1);
-                    for part in self.buffer.chunks(BUFFER_BYTES.div_ceil(threads)) {
-                        scope.spawn(move || black_box(Isa::best().read(part)));
-                    }
-                });
+                self.read(isa, threads);
                 BUFFER_BYTES as f64 / start.elapsed().as_secs_f64() / 1e9
             })
             .collect();

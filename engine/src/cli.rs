@@ -3,6 +3,7 @@
 //! Main thread.
 
 pub(crate) mod args;
+pub(crate) mod bench;
 pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod measure;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::fit::Fitted;
-use crate::request::{Length, Sampling};
+use crate::request::{Length, Precision, Sampling};
 use crate::resample;
 
 /// One piece of news about a job.
@@ -108,6 +108,9 @@ pub struct ClipFacts {
     pub seed: u64,
     /// Sampling settings.
     pub sampling: Sampling,
+    /// How the weights of the language model were held.
+    #[serde(default = "Precision::before_there_was_a_choice")]
+    pub precision: Precision,
     /// Length asked for.
     pub length: Length,
     /// Key asked for.
@@ -117,7 +120,8 @@ pub struct ClipFacts {
     pub fitted: Option<Fitted>,
     /// Steps of the language model.
     pub steps: u32,
-    /// Seconds from the first step to the last sample.
+    /// Seconds from the first step to the last sample; of takes that are made together, each
+    /// one's share.
     pub generate_seconds: f64,
     /// Version of Barline.
     pub version: String,

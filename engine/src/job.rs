@@ -1,7 +1,8 @@
-//! One job: from a request and a model to a clip, step by step.
+//! Jobs: from requests and a model to clips, step by step, several alike at once.
 //!
 //! Worker thread, inside its pool. Asks before every step whether to go on.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::codec::DecodeStream;
@@ -9,12 +10,33 @@ use crate::error::EngineError;
 use crate::event::{AudioChunk, Clip, ClipFacts, EngineEvent};
 use crate::fit::{self, Target};
 use crate::model::Model;
+use crate::musicgen::packed::Team;
 use crate::request::{GenerateRequest, Length};
 
-/// How a job ended that did not fail.
-pub(crate) enum Ended {
-    Finished(Box<Clip>),
-    Cancelled,
+/// A request on its way, as the worker serves it.
+pub(crate) trait Order: Sync {
+    fn request(&self) -> &GenerateRequest;
+    /// Whether nobody wants it any more.
+    fn cancelled(&self) -> bool;
+    /// Threads that are to work on it now.
+    fn threads(&self) -> usize;
+    fn send(&self, event: EngineEvent);
+    /// Sends its last event. Only the first call counts.
+    fn end(&self, event: EngineEvent);
+}
+
+/// Whether two requests can be made together: all that differs is how tokens are drawn and what
+/// becomes of the clip.
+pub(crate) fn alike(a: &GenerateRequest, b: &GenerateRequest) -> bool {
+    a.model == b.model
+        && a.model_sha256 == b.model_sha256
+        && a.precision == b.precision
+        && a.threads == b.threads
+        && a.prompt == b.prompt
+        && a.length == b.length
+        && a.sampling.is_guided() == b.sampling.is_guided()
+        // These say how much more than the bars is made.
+        && a.fit.is_some() == b.fit.is_some()
 }
 
 /// Ramps at the ends of a loop that is heard before it is fitted, so that its join does not click
@@ -22,61 +44,118 @@ pub(crate) enum Ended {
 const RAMP_IN_SECONDS: f64 = 0.001;
 const RAMP_OUT_SECONDS: f64 = 0.005;
 
-/// Makes the clip, and makes it again where that was asked for and is worth it.
-pub(crate) fn run(
-    model: &Model,
-    request: &GenerateRequest,
-    cancelled: &dyn Fn() -> bool,
-    send: &dyn Fn(EngineEvent),
-) -> Result<Ended, EngineError> {
-    if let Some(wanted) = &request.model_sha256
+/// Makes the clips of requests that are alike, together, and again those that came out worse
+/// than was asked for. Every order has ended when it returns.
+pub(crate) fn run(model: &Model, orders: &[&dyn Order], team: &Arc<Team>) {
+    let Some(first) = orders.first() else { return };
+    if let Some(wanted) = &first.request().model_sha256
         && wanted != model.sha256()
     {
-        return Err(EngineError::OtherModel {
-            wanted: wanted.clone(),
-            here: model.sha256().to_owned(),
-        });
+        for order in orders {
+            order.end(EngineEvent::Failed(EngineError::OtherModel {
+                wanted: wanted.clone(),
+                here: model.sha256().to_owned(),
+            }));
+        }
+        return;
     }
-    let mut best: Option<Clip> = None;
-    let reroll = request.fit.and_then(|fit| fit.reroll);
-    for attempt in 0..=reroll.map_or(0, |reroll| reroll.at_most) {
-        let seed = request.seed.wrapping_add(u64::from(attempt));
-        let clip = match take(model, request, seed, cancelled, send) {
-            Ok(Some(clip)) => clip,
+    let mut open: Vec<Attempt<'_>> = orders.iter().map(|&order| Attempt::first(order)).collect();
+    while !open.is_empty() {
+        let clips = takes(model, &open, team);
+        let again = open
+            .into_iter()
+            .zip(clips)
+            .filter_map(|(attempt, clip)| attempt.judge(clip));
+        open = again.collect();
+    }
+}
+
+/// One try at an order.
+struct Attempt<'o> {
+    order: &'o dyn Order,
+    /// Tries before it.
+    before: u32,
+    best: Option<Clip>,
+}
+
+impl<'o> Attempt<'o> {
+    fn first(order: &'o dyn Order) -> Self {
+        Self {
+            order,
+            before: 0,
+            best: None,
+        }
+    }
+
+    fn seed(&self) -> u64 {
+        let seed = self.order.request().seed;
+        seed.wrapping_add(u64::from(self.before))
+    }
+
+    /// Takes what came of it: ends the order, or gives the next attempt.
+    fn judge(mut self, clip: Result<Option<Clip>, EngineError>) -> Option<Self> {
+        let reroll = self.order.request().fit.and_then(|fit| fit.reroll);
+        let clip = match (clip, self.best.take()) {
+            (Ok(Some(clip)), best) => {
+                let again = reroll.is_some_and(|reroll| {
+                    let bad = score(&clip).is_some_and(|score| score < reroll.below_score);
+                    bad && self.before < reroll.at_most
+                });
+                let best = best
+                    .filter(|best| score(best) >= score(&clip))
+                    .unwrap_or(clip);
+                if again {
+                    self.best = Some(best);
+                    self.before += 1;
+                    return Some(self);
+                }
+                best
+            }
             // Whoever stops a re-roll, and whatever goes wrong in it, what there is is kept.
-            Ok(None) => break,
-            Err(_) if best.is_some() => break,
-            Err(error) => return Err(error),
+            (_, Some(best)) => best,
+            (Ok(None), None) => {
+                self.order.end(EngineEvent::Cancelled);
+                return None;
+            }
+            (Err(error), None) => {
+                self.order.end(EngineEvent::Failed(error));
+                return None;
+            }
         };
-        let good = match (score(&clip), reroll) {
-            (Some(score), Some(reroll)) => score >= reroll.below_score,
-            _ => true,
-        };
-        if best.as_ref().is_none_or(|best| score(&clip) > score(best)) {
-            best = Some(clip);
-        }
-        if good {
-            break;
-        }
+        self.order.end(EngineEvent::Finished(Arc::new(clip)));
+        None
     }
-    Ok(best.map_or(Ended::Cancelled, |clip| Ended::Finished(Box::new(clip))))
 }
 
 fn score(clip: &Clip) -> Option<u8> {
     clip.facts.fitted.as_ref().map(|fitted| fitted.score.total)
 }
 
-/// Makes one clip; `None` when it was cancelled.
-fn take(
+/// What each attempt made; `None` where it was cancelled.
+fn takes(
     model: &Model,
-    request: &GenerateRequest,
-    seed: u64,
-    cancelled: &dyn Fn() -> bool,
-    send: &dyn Fn(EngineEvent),
-) -> Result<Option<Clip>, EngineError> {
+    attempts: &[Attempt<'_>],
+    team: &Arc<Team>,
+) -> Vec<Result<Option<Clip>, EngineError>> {
+    match steps(model, attempts, team) {
+        Ok(takes) => takes
+            .into_iter()
+            .zip(attempts)
+            .map(|(take, attempt)| Ok(take.map(|take| take.clip(model, attempt))))
+            .collect(),
+        Err(error) => attempts.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+/// Runs all steps for all attempts.
+fn steps<'m>(
+    model: &'m Model,
+    attempts: &[Attempt<'_>],
+    team: &Arc<Team>,
+) -> Result<Vec<Option<Take<'m>>>, EngineError> {
+    let request = attempts[0].order.request();
     let codec = model.codec();
     let rate_hz = codec.rate_hz();
-    let channels = model.channels();
     let total_frames = request.length.frames(rate_hz);
     let limit_frames = (model.limit_frames() * codec.samples_per_frame()) as u64;
     if total_frames > limit_frames {
@@ -86,75 +165,137 @@ fn take(
         });
     }
     let start = Instant::now();
-    let target = target(request);
     // A little more than the bars, to choose from and to join with, as far as the model goes.
-    let raw_frames = target.map_or(total_frames, |target| {
+    let raw_frames = target(request).map_or(total_frames, |target| {
         let spare = f64::from(target.spare_beats()) * 60.0 / target.tempo_bpm;
         (total_frames + (spare * f64::from(rate_hz)) as u64).min(limit_frames)
     });
     let codec_frames = (raw_frames as usize).div_ceil(codec.samples_per_frame());
-    let mut generation = model.generate(&request.prompt, codec_frames, &request.sampling, seed)?;
+    let draws: Vec<_> = attempts
+        .iter()
+        .map(|attempt| (attempt.order.request().sampling, attempt.seed()))
+        .collect();
+    let mut generation = model.generate(&request.prompt, codec_frames, &draws, team)?;
     let steps = generation.steps();
-    send(EngineEvent::Started {
-        steps,
-        frames: total_frames,
-        rate_hz,
-        channels,
-    });
-
-    let mut sink = Sink::new(request, rate_hz, channels, total_frames, raw_frames);
-    let mut streams: Vec<DecodeStream<'_>> = (0..channels).map(|_| codec.stream()).collect();
-    let mut codes = vec![Vec::with_capacity(codec_frames); codec.codebooks() * channels];
-    for step in 1..=steps {
-        if cancelled() {
-            return Ok(None);
-        }
-        if let Some(frame) = generation.step()? {
-            for (book, &token) in codes.iter_mut().zip(&frame) {
-                book.push(token);
-            }
-            for (channel, stream) in streams.iter_mut().enumerate() {
-                // The stereo layout interleaves its codebooks: L0 R0 L1 R1 …
-                let tokens: Vec<u32> = frame
-                    .iter()
-                    .skip(channel)
-                    .step_by(channels)
-                    .copied()
-                    .collect();
-                stream.push(&tokens, &mut sink.raw[channel]);
-            }
-            sink.flush(send);
-        }
-        let steps_per_second = step as f32 / start.elapsed().as_secs_f32();
-        send(EngineEvent::Progress {
-            step,
+    let mut takes = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        attempt.order.send(EngineEvent::Started {
             steps,
-            steps_per_second,
+            frames: total_frames,
+            rate_hz,
+            channels: model.channels(),
         });
+        let sink = Sink::new(request, rate_hz, model.channels(), total_frames, raw_frames);
+        takes.push(Some(Take::new(model, sink, codec_frames, steps)));
     }
-    for (channel, stream) in streams.into_iter().enumerate() {
-        stream.finish(&mut sink.raw[channel]);
-    }
-    sink.flush(send);
-    let (channels, fitted) = match &target {
-        Some(target) => {
-            let (channels, fitted) = fit::into_bars(&sink.whole(), rate_hz, target);
-            (channels, Some(fitted))
+    for step in 1..=steps {
+        let mut threads = 1;
+        for (take, attempt) in takes.iter_mut().zip(attempts) {
+            threads = threads.max(attempt.order.threads());
+            if take.is_some() && attempt.order.cancelled() {
+                *take = None;
+                if attempt.best.is_none() {
+                    attempt.order.end(EngineEvent::Cancelled);
+                }
+            }
         }
-        None => (sink.clip(), None),
-    };
-    let frame_rate_hz = f64::from(rate_hz) / codec.samples_per_frame() as f64;
-    Ok(Some(Clip {
-        rate_hz,
-        channels,
-        codes,
-        frame_rate_hz,
-        facts: ClipFacts {
-            seed,
-            fitted,
-            ..facts(model, request, steps, start.elapsed().as_secs_f64())
-        },
-    }))
+        if takes.iter().all(Option::is_none) {
+            return Ok(takes);
+        }
+        generation.set_threads(threads);
+        let done = generation.step()?;
+        let steps_per_second = step as f32 / start.elapsed().as_secs_f32();
+        for (index, (take, attempt)) in takes.iter_mut().zip(attempts).enumerate() {
+            let Some(take) = take else { continue };
+            if let Some(frame) = done {
+                take.push(generation.frame(index, frame), attempt.order);
+            }
+            attempt.order.send(EngineEvent::Progress {
+                step,
+                steps,
+                steps_per_second,
+            });
+        }
+    }
+    let made = takes.iter().flatten().count() as f64;
+    for (take, attempt) in takes.iter_mut().zip(attempts) {
+        if let Some(take) = take {
+            take.finish(attempt.order);
+            take.seconds = start.elapsed().as_secs_f64() / made;
+        }
+    }
+    Ok(takes)
+}
+
+/// A take on its way from tokens to a clip.
+struct Take<'m> {
+    streams: Vec<DecodeStream<'m>>, // by channel
+    codes: Vec<Vec<u32>>,           // by codebook
+    sink: Sink,
+    steps: u32,
+    seconds: f64,
+}
+
+impl<'m> Take<'m> {
+    fn new(model: &'m Model, sink: Sink, codec_frames: usize, steps: u32) -> Self {
+        let codec = model.codec();
+        let books = codec.codebooks() * model.channels();
+        Self {
+            streams: (0..model.channels()).map(|_| codec.stream()).collect(),
+            codes: vec![Vec::with_capacity(codec_frames); books],
+            sink,
+            steps,
+            seconds: 0.0,
+        }
+    }
+
+    /// Takes a frame, one token for each codebook.
+    fn push(&mut self, frame: impl Iterator<Item = u32>, order: &dyn Order) {
+        for (book, token) in self.codes.iter_mut().zip(frame) {
+            book.push(token);
+        }
+        let channels = self.streams.len();
+        for (channel, stream) in self.streams.iter_mut().enumerate() {
+            // The stereo layout interleaves its codebooks: L0 R0 L1 R1 …
+            let books = self.codes.iter().skip(channel).step_by(channels);
+            let tokens: Vec<u32> = books.filter_map(|book| book.last().copied()).collect();
+            stream.push(&tokens, &mut self.sink.raw[channel]);
+        }
+        self.sink.flush(&|event| order.send(event));
+    }
+
+    fn finish(&mut self, order: &dyn Order) {
+        for (channel, stream) in self.streams.drain(..).enumerate() {
+            stream.finish(&mut self.sink.raw[channel]);
+        }
+        self.sink.flush(&|event| order.send(event));
+    }
+
+    /// The clip, fitted to its bars where that was asked for.
+    fn clip(self, model: &Model, attempt: &Attempt<'_>) -> Clip {
+        let request = attempt.order.request();
+        let rate_hz = model.codec().rate_hz();
+        let begin = Instant::now();
+        let (channels, fitted) = match &target(request) {
+            Some(target) => {
+                let (channels, fitted) = fit::into_bars(&self.sink.whole(), rate_hz, target);
+                (channels, Some(fitted))
+            }
+            None => (self.sink.clip(), None),
+        };
+        let seconds = self.seconds + begin.elapsed().as_secs_f64();
+        Clip {
+            rate_hz,
+            channels,
+            frame_rate_hz: f64::from(rate_hz) / model.codec().samples_per_frame() as f64,
+            facts: ClipFacts {
+                seed: attempt.seed(),
+                fitted,
+                ..facts(model, request, self.steps, seconds)
+            },
+            codes: self.codes,
+        }
+    }
 }
 
 /// What the clip is to be fitted to, if it is.
@@ -271,6 +412,7 @@ fn facts(model: &Model, request: &GenerateRequest, steps: u32, seconds: f64) -> 
         rights: model.rights().to_owned(),
         seed: request.seed,
         sampling: request.sampling,
+        precision: request.precision,
         length: request.length,
         key: request.key.clone(),
         fitted: None,

@@ -5,7 +5,7 @@
 //! rest, at lowered priority, never on the caller's thread.
 //!
 //! Reading order: `request` and `event` (what goes in and comes out), `worker`
-//! (the thread), `model` (one loaded model), `musicgen` (text → tokens), `codec`
+//! (the thread) and `job` (its work), `model` (one loaded model), `musicgen` (text → tokens), `codec`
 //! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for).
 
 pub mod bandwidth;
@@ -25,5 +25,5 @@ pub mod worker;
 
 pub use error::EngineError;
 pub use event::{AudioChunk, Clip, ClipFacts, EngineEvent};
-pub use request::{Fit, GenerateRequest, Length, ModelSource, Reroll, Sampling};
+pub use request::{Fit, GenerateRequest, Length, ModelSource, Precision, Reroll, Sampling};
 pub use worker::{Engine, Job, JobId};

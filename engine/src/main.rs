@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         cli::args::Command::Render(args) => cli::render::run(&args),
         cli::args::Command::Measure(args) => cli::measure::run(&args),
         cli::args::Command::Doctor(args) => cli::doctor::run(&args),
+        cli::args::Command::Bench(command) => cli::bench::run(&command),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,13 +7,16 @@ mod size;
 use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::codec::Codec;
 use crate::error::EngineError;
+use crate::musicgen::config::DecoderConfig;
 use crate::musicgen::decoder::Rows;
 use crate::musicgen::delay::DelayPattern;
-use crate::musicgen::{Config, Decoder, Generation, TextEncoder};
-use crate::request::{ModelSource, Sampling};
+use crate::musicgen::packed::{PackedDecoder, Team};
+use crate::musicgen::{Config, Generation, LanguageModel, TextEncoder};
+use crate::request::{ModelSource, Precision, Sampling};
 use crate::weights::Weights;
 
 pub use size::Size;
@@ -34,7 +37,7 @@ pub struct Model {
     sha256: String,
     config: Config,
     text: TextEncoder,
-    decoder: Decoder,
+    decoder: LanguageModel,
     codec: Codec,
 }
 
@@ -43,10 +46,11 @@ impl Model {
     ///
     /// # Errors
     /// [`EngineError::ModelMissing`], [`EngineError::ModelFile`], [`EngineError::Unsupported`].
-    pub fn load(source: &ModelSource) -> Result<Self, EngineError> {
+    pub fn load(source: &ModelSource, precision: Precision) -> Result<Self, EngineError> {
         let files = match source {
             ModelSource::Starter => Files::Embedded(STARTER),
             ModelSource::Folder(folder) => Files::Folder(folder.clone()),
+            ModelSource::Random(size) => return Self::random(*size, precision),
         };
         let config_json = files.need("config.json")?;
         let generation_json = files.find("generation_config.json")?;
@@ -62,7 +66,7 @@ impl Model {
         let weights = files.weights()?;
         let tokenizer = files.need("tokenizer.json")?;
         let text = TextEncoder::load(&config, &weights, &files.path("tokenizer.json"), &tokenizer)?;
-        let decoder = Decoder::load(&config.decoder, &weights)?;
+        let decoder = LanguageModel::load(&config.decoder, precision, &weights)?;
         let codec = Codec::load(&config.codec, &weights, "audio_encoder.")?;
         let codebooks = config.decoder.num_codebooks / config.decoder.audio_channels;
         if codec.codebooks() != codebooks {
@@ -80,6 +84,50 @@ impl Model {
             text,
             decoder,
             codec,
+        })
+    }
+
+    /// A model that nobody trained, of a published size, for measuring speed: it makes noise. Its
+    /// prompts are read with the starter's tokenizer, and all layers of its packed weights are
+    /// alike, which is quick.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] and [`EngineError::Memory`].
+    pub fn random(size: Size, precision: Precision) -> Result<Self, EngineError> {
+        Self::random_with(size, |config, weights| match precision {
+            Precision::Exact => LanguageModel::load(config, precision, weights),
+            _ => {
+                let decoder = PackedDecoder::random(config, precision)?;
+                Ok(LanguageModel::Packed(Box::new(decoder)))
+            }
+        })
+    }
+
+    /// The same with every layer another, for comparing precisions: slow at the larger sizes.
+    ///
+    /// # Errors
+    /// As [`Model::random`].
+    pub fn random_throughout(size: Size, precision: Precision) -> Result<Self, EngineError> {
+        Self::random_with(size, |config, weights| {
+            LanguageModel::load(config, precision, weights)
+        })
+    }
+
+    fn random_with(
+        size: Size,
+        decoder: impl Fn(&DecoderConfig, &Weights) -> Result<LanguageModel, EngineError>,
+    ) -> Result<Self, EngineError> {
+        let config = size.config()?;
+        let weights = Weights::random(1)?;
+        let tokenizer = Path::new("starter/tokenizer.json");
+        Ok(Self {
+            name: format!("random {size}"),
+            rights: "Noise belongs to nobody.".into(),
+            sha256: weights.sha256(),
+            text: TextEncoder::load(&config, &weights, tokenizer, STARTER.tokenizer)?,
+            decoder: decoder(&config.decoder, &weights)?,
+            codec: Codec::load(&config.codec, &weights, "audio_encoder.")?,
+            config,
         })
     }
 
@@ -109,7 +157,7 @@ impl Model {
 
     /// The language model.
     #[must_use]
-    pub fn decoder(&self) -> &Decoder {
+    pub fn decoder(&self) -> &LanguageModel {
         &self.decoder
     }
 
@@ -117,6 +165,12 @@ impl Model {
     #[must_use]
     pub fn codec(&self) -> &Codec {
         &self.codec
+    }
+
+    /// What stands for no token.
+    #[must_use]
+    pub fn start_token(&self) -> u32 {
+        self.config.start_token
     }
 
     /// Audio channels: 1, or 2 for the stereo layout (codebooks interleaved L0 R0 L1 R1 …).
@@ -131,17 +185,18 @@ impl Model {
         self.config.max_frames
     }
 
-    /// Encodes the prompt and gets ready for the first step of a clip of `frames` codec frames.
+    /// Encodes the prompt and gets ready for the first step of takes of `frames` codec frames,
+    /// each with its sampling settings and seed.
     ///
     /// # Errors
     /// [`EngineError::EmptyPrompt`], [`EngineError::PromptTooLong`], [`EngineError::TooLong`],
-    /// [`EngineError::Internal`].
+    /// [`EngineError::Memory`], [`EngineError::Internal`].
     pub fn generate(
         &self,
         prompt: &str,
         frames: usize,
-        sampling: &Sampling,
-        seed: u64,
+        takes: &[(Sampling, u64)],
+        team: &Arc<Team>,
     ) -> Result<Generation<'_>, EngineError> {
         if frames > self.limit_frames() {
             let frame_seconds =
@@ -153,22 +208,18 @@ impl Model {
         }
         let codebooks = self.config.decoder.num_codebooks;
         let pattern = DelayPattern::new(codebooks, self.channels(), frames);
-        // At a scale of 1 the row without a prompt would cancel out.
-        let rows = if sampling.guidance == 1.0 {
-            Rows::Conditional
-        } else {
+        let rows = if takes.iter().any(|(sampling, _)| sampling.is_guided()) {
             Rows::Guided
+        } else {
+            Rows::Conditional
         };
         let states = self.text.states(&self.text.tokens(prompt)?)?;
-        let run = self.decoder.begin(&states, rows, pattern.steps())?;
-        Ok(Generation::new(
-            run,
-            pattern,
-            codebooks,
-            self.config.start_token,
-            sampling,
-            seed,
-        ))
+        let steps = pattern.steps();
+        let run = self
+            .decoder
+            .begin(team, &states, rows, takes.len(), steps)?;
+        let start = self.config.start_token;
+        Ok(Generation::new(run, pattern, codebooks, start, takes))
     }
 }
 
@@ -317,7 +368,11 @@ mod tests {
     #[test]
     fn a_folder_without_files_is_missing_its_config() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Model::load(&ModelSource::Folder(folder.path().into())).unwrap_err();
+        let error = Model::load(
+            &ModelSource::Folder(folder.path().into()),
+            Precision::default(),
+        )
+        .unwrap_err();
         assert_eq!(
             error,
             EngineError::ModelMissing {

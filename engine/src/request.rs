@@ -2,12 +2,15 @@
 //!
 //! Any thread. Plain data: checked by [`GenerateRequest::check`], read by the worker.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
+use crate::model::Size;
 
 /// Where a model's files come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -17,6 +20,9 @@ pub enum ModelSource {
     Starter,
     /// A folder in the Hugging Face layout.
     Folder(PathBuf),
+    /// A model that nobody trained, for measuring. No project names one.
+    #[serde(skip)]
+    Random(Size),
 }
 
 /// How the weights of the language model are held. Fewer bits are faster and take less memory.
@@ -50,6 +56,39 @@ pub enum Length {
         /// Beats a minute.
         tempo_bpm: f64,
     },
+}
+
+impl Precision {
+    /// All of them, the finest first.
+    pub const ALL: [Self; 5] = [Self::Exact, Self::F32, Self::Bf16, Self::Q8, Self::Q4];
+
+    /// The precision of clips from before it could be chosen.
+    pub(crate) fn before_there_was_a_choice() -> Self {
+        Self::Exact
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "exact",
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Q8 => "q8",
+            Self::Q4 => "q4",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL
+            .into_iter()
+            .find(|precision| precision.to_string() == text);
+        named.ok_or_else(|| format!("{text} is none of exact, f32, bf16, q8, q4"))
+    }
 }
 
 impl Length {
@@ -101,6 +140,14 @@ impl Default for Sampling {
     }
 }
 
+impl Sampling {
+    /// Whether it needs a row without the prompt. At a scale of 1 that would cancel out.
+    #[must_use]
+    pub fn is_guided(&self) -> bool {
+        self.guidance != 1.0
+    }
+}
+
 /// What becomes of a raw clip of whole bars (see [`crate::fit::into_bars`]).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Fit {
@@ -146,6 +193,8 @@ pub struct GenerateRequest {
     pub sampling: Sampling,
     /// Seed of the generator.
     pub seed: u64,
+    /// How the weights of the language model are held.
+    pub precision: Precision,
     /// Number of threads; `None` is [`crate::worker::default_threads`].
     pub threads: Option<NonZeroUsize>,
     /// The key that the prompt asks for, for the facts of the clip.
@@ -225,9 +274,23 @@ mod tests {
             fit: None,
             sampling: Sampling::default(),
             seed: 0,
+            precision: Precision::default(),
             threads: None,
             key: None,
         }
+    }
+
+    #[test]
+    fn precisions_are_written_as_they_are_read() {
+        for precision in Precision::ALL {
+            let text = precision.to_string();
+            assert_eq!(text.parse(), Ok(precision));
+            assert_eq!(
+                serde_json::to_string(&precision).unwrap(),
+                format!("\"{text}\"")
+            );
+        }
+        assert!("int8".parse::<Precision>().is_err());
     }
 
     #[test]

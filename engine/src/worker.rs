@@ -1,13 +1,17 @@
-//! The engine's thread: a queue of jobs, one at a time, with cancel at every step.
+//! The engine's thread: a queue of jobs, with cancel at every step. Jobs that follow one another
+//! and differ in little more than their seeds are made together, which takes hardly longer than
+//! one of them.
 //!
 //! [`Engine`] and [`Job`] are handles for any thread but the audio thread; `submit` and
 //! `cancel` never wait for the model. The worker owns the loaded model and a pool of threads
-//! of its own, all at lowered priority. A panic in a job ends that job, not the worker.
+//! of its own, all at lowered priority. A panic in a job ends that job (and those that are made
+//! with it), not the worker.
 //!
-//! Candle's dense products and the codec run in our pool, because rayon uses the pool that
-//! its caller is in. Candle still cuts its work into as many parts as the machine has cores
+//! The packed decoder has a team of its own. The codec and candle's dense products run in our
+//! pool, because rayon uses the pool that its caller is in. Candle still cuts its work into as many parts as the machine has cores
 //! (it asks no pool), which our threads then share: with fewer threads it is only less even.
 
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -18,9 +22,10 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::error::EngineError;
 use crate::event::EngineEvent;
-use crate::job::{self, Ended};
+use crate::job::{self, Order};
 use crate::model::Model;
-use crate::request::{GenerateRequest, ModelSource};
+use crate::musicgen::packed::Team;
+use crate::request::{GenerateRequest, ModelSource, Precision};
 
 /// How long dropping the engine waits for its thread: many steps, but no hang of a host.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,7 +38,7 @@ pub struct JobId(pub u64);
 /// handle is dropped. A running job is then cancelled.
 #[derive(Debug)]
 pub struct Engine {
-    queue: Option<Sender<Ticket>>,
+    queue: Option<Sender<Vec<Ticket>>>,
     /// Jobs submitted and not ended.
     open: Arc<AtomicUsize>,
     stopping: Arc<AtomicBool>,
@@ -47,13 +52,49 @@ pub struct Job {
     id: JobId,
     events: Receiver<EngineEvent>,
     cancelled: Arc<AtomicBool>,
+    threads: Arc<AtomicUsize>,
 }
+
+/// Jobs that are made together at most. More would save little, and eight rows keep the sums of
+/// a product in the registers.
+const TOGETHER: usize = 4;
 
 /// A job on its way to the worker.
 struct Ticket {
     request: GenerateRequest,
     events: Sender<EngineEvent>,
     cancelled: Arc<AtomicBool>,
+    threads: Arc<AtomicUsize>,
+    /// Jobs submitted and not ended.
+    open: Arc<AtomicUsize>,
+    stopping: Arc<AtomicBool>,
+    ended: AtomicBool,
+}
+
+impl Order for Ticket {
+    fn request(&self) -> &GenerateRequest {
+        &self.request
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire) || self.stopping.load(Ordering::Acquire)
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.load(Ordering::Relaxed)
+    }
+
+    fn send(&self, event: EngineEvent) {
+        // Nobody may be listening any more.
+        let _ = self.events.send(event);
+    }
+
+    fn end(&self, event: EngineEvent) {
+        if !self.ended.swap(true, Ordering::AcqRel) {
+            self.open.fetch_sub(1, Ordering::AcqRel);
+            self.send(event);
+        }
+    }
 }
 
 /// The threads for a job when its request names no number: the physical cores less one,
@@ -74,10 +115,8 @@ impl Engine {
         let open = Arc::new(AtomicUsize::new(0));
         let stopping = Arc::new(AtomicBool::new(false));
         let worker = Worker {
-            open: open.clone(),
-            stopping: stopping.clone(),
             model: None,
-            pool: None,
+            threads: None,
         };
         std::thread::Builder::new()
             .name("barline-engine".into())
@@ -123,28 +162,56 @@ impl Engine {
     /// # Errors
     /// What [`GenerateRequest::check`] refuses, and [`EngineError::Stopped`].
     pub fn submit(&self, request: GenerateRequest) -> Result<Job, EngineError> {
-        request.check()?;
+        let jobs = self.submit_all(vec![request])?;
+        jobs.into_iter().next().ok_or(EngineError::Stopped)
+    }
+
+    /// Puts requests in the queue that nothing comes between: those that differ in little more
+    /// than their seeds are made together.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`]; then none of them is in the queue.
+    pub fn submit_all(&self, requests: Vec<GenerateRequest>) -> Result<Vec<Job>, EngineError> {
+        for request in &requests {
+            request.check()?;
+        }
+        let queue = self.queue.as_ref().ok_or(EngineError::Stopped)?;
+        let (tickets, jobs): (Vec<_>, Vec<_>) = requests
+            .into_iter()
+            .map(|request| self.ticket(request))
+            .unzip();
+        let count = tickets.len();
+        if queue.send(tickets).is_err() {
+            self.open.fetch_sub(count, Ordering::AcqRel);
+            return Err(EngineError::Stopped);
+        }
+        Ok(jobs)
+    }
+
+    fn ticket(&self, request: GenerateRequest) -> (Ticket, Job) {
         let (sender, events) = unbounded();
         let cancelled = Arc::new(AtomicBool::new(false));
+        let threads = request.threads.unwrap_or_else(default_threads).get();
+        let threads = Arc::new(AtomicUsize::new(threads));
         let ahead = self.open.fetch_add(1, Ordering::AcqRel);
         // The receiver is in this function: the send can't fail.
         let _ = sender.send(EngineEvent::Queued { ahead });
+        let job = Job {
+            id: JobId(self.next_id.fetch_add(1, Ordering::Relaxed)),
+            events,
+            cancelled: cancelled.clone(),
+            threads: threads.clone(),
+        };
         let ticket = Ticket {
             request,
             events: sender,
-            cancelled: cancelled.clone(),
-        };
-        let queue = self.queue.as_ref().ok_or(EngineError::Stopped)?;
-        if queue.send(ticket).is_err() {
-            self.open.fetch_sub(1, Ordering::AcqRel);
-            return Err(EngineError::Stopped);
-        }
-        let id = JobId(self.next_id.fetch_add(1, Ordering::Relaxed));
-        Ok(Job {
-            id,
-            events,
             cancelled,
-        })
+            threads,
+            open: self.open.clone(),
+            stopping: self.stopping.clone(),
+            ended: AtomicBool::new(false),
+        };
+        (ticket, job)
     }
 }
 
@@ -170,6 +237,12 @@ impl Job {
         &self.events
     }
 
+    /// How many threads work on it from the next step on: at most as many as it began with or
+    /// the machine has cores.
+    pub fn set_threads(&self, threads: NonZeroUsize) {
+        self.threads.store(threads.get(), Ordering::Relaxed);
+    }
+
     /// Asks the worker to stop within two steps.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
@@ -184,63 +257,114 @@ impl Drop for Job {
 
 /// What lives on the worker thread.
 struct Worker {
-    open: Arc<AtomicUsize>,
-    stopping: Arc<AtomicBool>,
-    /// The model of the last job.
-    model: Option<(ModelSource, Model)>,
-    /// The pool of the last job, with its number of threads.
-    pool: Option<(NonZeroUsize, rayon::ThreadPool)>,
+    /// The model of the last jobs.
+    model: Option<(ModelSource, Precision, Model)>,
+    /// The threads of the last jobs.
+    threads: Option<Threads>,
+}
+
+/// Threads that work for the worker.
+struct Threads {
+    asked_for: NonZeroUsize,
+    pool: rayon::ThreadPool,
+    team: Arc<Team>,
 }
 
 impl Worker {
-    fn run(mut self, tickets: &Receiver<Ticket>) {
+    fn run(mut self, queue: &Receiver<Vec<Ticket>>) {
         lower_priority();
-        for ticket in tickets {
-            let end = match catch_unwind(AssertUnwindSafe(|| self.serve(&ticket))) {
-                Ok(Ok(Ended::Finished(clip))) => EngineEvent::Finished(Arc::from(clip)),
-                Ok(Ok(Ended::Cancelled)) => EngineEvent::Cancelled,
-                Ok(Err(error)) => EngineEvent::Failed(error),
+        let mut waiting = VecDeque::new();
+        loop {
+            if waiting.is_empty() {
+                match queue.recv() {
+                    Ok(tickets) => waiting.extend(tickets),
+                    Err(_) => return,
+                }
+            }
+            // What has come meanwhile may be alike.
+            waiting.extend(queue.try_iter().flatten());
+            let together = take_alike(&mut waiting);
+            match catch_unwind(AssertUnwindSafe(|| self.serve(&together))) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => end_all(&together, &error),
                 Err(panic) => {
                     // Whatever the panic left half-done is not used again.
                     self.model = None;
-                    self.pool = None;
-                    EngineEvent::Failed(EngineError::Internal {
-                        what: panic_text(&*panic),
-                    })
+                    self.threads = None;
+                    let what = panic_text(&*panic);
+                    end_all(&together, &EngineError::Internal { what });
                 }
-            };
-            self.open.fetch_sub(1, Ordering::AcqRel);
-            // Nobody may be listening any more.
-            let _ = ticket.events.send(end);
+            }
         }
     }
 
-    fn serve(&mut self, ticket: &Ticket) -> Result<Ended, EngineError> {
-        let stopping = self.stopping.clone();
-        let cancelled =
-            || ticket.cancelled.load(Ordering::Acquire) || stopping.load(Ordering::Acquire);
-        let send = |event| {
-            let _ = ticket.events.send(event);
-        };
-        if cancelled() {
-            return Ok(Ended::Cancelled);
+    fn serve(&mut self, tickets: &[Ticket]) -> Result<(), EngineError> {
+        let mut orders: Vec<&dyn Order> = Vec::new();
+        for ticket in tickets {
+            if ticket.cancelled() {
+                ticket.end(EngineEvent::Cancelled);
+            } else {
+                orders.push(ticket);
+            }
         }
-        let threads = ticket.request.threads.unwrap_or_else(default_threads);
-        let pool = match self.pool.take() {
-            Some((size, pool)) if size == threads => pool,
-            _ => build_pool(threads)?,
+        let Some(request) = orders.first().map(|order| order.request()) else {
+            return Ok(());
         };
-        let (_, pool) = self.pool.insert((threads, pool));
+        let asked_for = request.threads.unwrap_or_else(default_threads);
+        let threads = match self.threads.take() {
+            Some(threads) if threads.asked_for == asked_for => threads,
+            _ => Threads::new(asked_for)?,
+        };
+        let Threads { pool, team, .. } = self.threads.insert(threads);
         let model = match self.model.take() {
-            Some((source, model)) if source == ticket.request.model => model,
+            Some((source, precision, model))
+                if source == request.model && precision == request.precision =>
+            {
+                model
+            }
             // The old model is gone before the new one is read: memory holds one.
             _ => {
-                send(EngineEvent::Loading);
-                pool.install(|| Model::load(&ticket.request.model))?
+                for order in &orders {
+                    order.send(EngineEvent::Loading);
+                }
+                pool.install(|| Model::load(&request.model, request.precision))?
             }
         };
-        let (_, model) = self.model.insert((ticket.request.model.clone(), model));
-        pool.install(|| job::run(model, &ticket.request, &cancelled, &send))
+        let (source, precision) = (request.model.clone(), request.precision);
+        let (_, _, model) = self.model.insert((source, precision, model));
+        pool.install(|| job::run(model, &orders, team));
+        Ok(())
+    }
+}
+
+/// The next ticket and those behind it that can be made with it.
+fn take_alike(waiting: &mut VecDeque<Ticket>) -> Vec<Ticket> {
+    let mut together: Vec<Ticket> = waiting.pop_front().into_iter().collect();
+    while together.len() < TOGETHER
+        && let (Some(first), Some(next)) = (together.first(), waiting.front())
+        && job::alike(&first.request, &next.request)
+    {
+        together.extend(waiting.pop_front());
+    }
+    together
+}
+
+fn end_all(tickets: &[Ticket], error: &EngineError) {
+    for ticket in tickets {
+        ticket.end(EngineEvent::Failed(error.clone()));
+    }
+}
+
+impl Threads {
+    /// So many threads for the pool; for the team as many as there are cores, so that a job can
+    /// be given more.
+    fn new(asked_for: NonZeroUsize) -> Result<Self, EngineError> {
+        let cores = NonZeroUsize::new(num_cpus::get_physical()).unwrap_or(NonZeroUsize::MIN);
+        Ok(Self {
+            asked_for,
+            pool: build_pool(asked_for)?,
+            team: Arc::new(Team::new(asked_for.max(cores))?),
+        })
     }
 }
 

@@ -105,7 +105,7 @@ pub fn unpack(saved: &SavedClip) -> Result<Recalled, RecallError> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use barline_engine::{ClipFacts, Length, Sampling};
+    use barline_engine::{ClipFacts, Length, Precision, Sampling};
 
     use super::*;
 
@@ -118,6 +118,7 @@ pub(crate) mod tests {
             rights: "yours".into(),
             seed: 7,
             sampling: Sampling::default(),
+            precision: Precision::default(),
             length: Length::Bars {
                 bars: 1,
                 beats_per_bar: 4,

@@ -302,7 +302,7 @@ impl PersistentField<'_, Value> for ProjectStore {
 mod tests {
     use std::collections::BTreeMap;
 
-    use barline_engine::{Length, Sampling};
+    use barline_engine::{Length, Precision, Sampling};
     use nice_plug::params::Params;
     use nice_plug::plugin::ParamValue;
 
@@ -337,6 +337,7 @@ mod tests {
                 rights: "yours".into(),
                 seed: u64::MAX,
                 sampling: Sampling::default(),
+                precision: Precision::default(),
                 length: Length::Bars {
                     bars: 2,
                     beats_per_bar: 4,

@@ -5,7 +5,9 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use barline_engine::Precision;
 use barline_engine::file::Depth;
+use barline_engine::model::Size;
 use barline_engine::prompt::Key;
 use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -55,6 +57,9 @@ pub(crate) enum Command {
     Measure(MeasureArgs),
     /// Say what this machine has and how fast the model runs on it.
     Doctor(DoctorArgs),
+    /// Measure parts of the engine, with random weights of the published sizes.
+    #[command(subcommand)]
+    Bench(BenchCommand),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -111,6 +116,10 @@ pub(crate) struct GenerateArgs {
     /// Take the likeliest token every time.
     #[arg(long)]
     pub(crate) greedy: bool,
+    /// How the model's weights are held: q4 is fastest, then q8, bf16, f32; exact is the tensor
+    /// library's own.
+    #[arg(long, default_value_t)]
+    pub(crate) precision: Precision,
     /// Threads; by default the physical cores less one.
     #[arg(long)]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -188,7 +197,119 @@ pub(crate) struct DoctorArgs {
     /// Threads for the measurement; by default the physical cores less one.
     #[arg(long)]
     pub(crate) threads: Option<NonZeroUsize>,
+    /// Also measure a step of every published size, and say how long a bar will take.
+    #[arg(long)]
+    pub(crate) bench: bool,
     /// Print the findings as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// One step of the language model, and how close it is to reading the weights and no more.
+    Step(BenchStepArgs),
+    /// The codec's decoder.
+    Codec(BenchCodecArgs),
+    /// A whole clip, from the prompt to the last sample.
+    Clip(BenchClipArgs),
+    /// What rounding the weights costs: logits and choices against the exact decoder's.
+    Quality(BenchQualityArgs),
+    /// A thread with a deadline, as a host's audio thread has one, while clips are made.
+    Deadline(BenchDeadlineArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchStepArgs {
+    /// starter, small, medium or large.
+    #[arg(long, default_value_t = Size::Small)]
+    pub(crate) size: Size,
+    /// f32, bf16, q8 or q4.
+    #[arg(long, default_value_t)]
+    pub(crate) precision: Precision,
+    /// Rows: two for each take with guidance.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub(crate) rows: u8,
+    /// Steps before it.
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u16).range(0..=16000))]
+    pub(crate) context: u16,
+    /// Threads; by default the physical cores.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print the figures as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchCodecArgs {
+    /// starter, or small for the codec of all published models.
+    #[arg(long, default_value_t = Size::Small)]
+    pub(crate) size: Size,
+    /// Length of the audio.
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) seconds: f64,
+    /// Threads; by default the physical cores.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print the figures as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchClipArgs {
+    /// starter, small, medium or large.
+    #[arg(long, default_value_t = Size::Small)]
+    pub(crate) size: Size,
+    /// exact, f32, bf16, q8 or q4.
+    #[arg(long, default_value_t)]
+    pub(crate) precision: Precision,
+    /// Length of the clip.
+    #[arg(long, default_value_t = 10.0)]
+    pub(crate) seconds: f64,
+    /// Takes that are made together.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(crate) takes: u8,
+    /// Threads; by default the physical cores.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print the figures as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchQualityArgs {
+    /// starter, small, medium or large.
+    #[arg(long, default_value_t = Size::Starter)]
+    pub(crate) size: Size,
+    /// Steps of each of five prompts.
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..=1500))]
+    pub(crate) steps: u16,
+    /// Print the figures as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct BenchDeadlineArgs {
+    /// starter, small, medium or large.
+    #[arg(long, default_value_t = Size::Small)]
+    pub(crate) size: Size,
+    /// exact, f32, bf16, q8 or q4.
+    #[arg(long, default_value_t)]
+    pub(crate) precision: Precision,
+    /// How long to watch.
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) seconds: f64,
+    /// Frames of a block at 48 kHz.
+    #[arg(long, default_value_t = 64)]
+    pub(crate) frames: u32,
+    /// Threads of the engine; by default what a plugin uses.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print the figures as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -5,7 +5,8 @@
 use std::io::Write;
 
 use barline_engine::{
-    Engine, EngineEvent, GenerateRequest, Length, ModelSource, Sampling, worker::default_threads,
+    Engine, EngineEvent, GenerateRequest, Length, ModelSource, Precision, Sampling,
+    worker::default_threads,
 };
 use serde::Serialize;
 
@@ -51,6 +52,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         length: Length::Seconds(CLIP_SECONDS),
         sampling: Sampling::default(),
         seed: 1,
+        precision: Precision::default(),
         threads: Some(threads),
         key: None,
     };

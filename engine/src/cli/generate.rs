@@ -149,6 +149,7 @@ fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
             greedy: args.greedy,
         },
         seed,
+        precision: args.precision,
         threads: args.threads,
         key: args.key.map(|key| key.to_string()),
     }

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::event::ClipFacts;
-use crate::request::{Length, Sampling};
+use crate::request::{Length, Precision, Sampling};
 
 fn recipe(rate_hz: u32, depth: Depth, length: Length) -> Recipe {
     Recipe {
@@ -15,6 +15,7 @@ fn recipe(rate_hz: u32, depth: Depth, length: Length) -> Recipe {
             rights: "yours".into(),
             seed: u64::MAX,
             sampling: Sampling::default(),
+            precision: Precision::default(),
             length,
             key: Some("A minor".into()),
             fitted: None,

@@ -1,44 +1,58 @@
-//! One clip, step by step: tokens in the delay pattern, guidance, sampling.
+//! Clips of one text, step by step: tokens in the delay pattern, guidance, sampling.
 //!
 //! Worker thread. A step is the unit of cancelling: nothing here runs longer than one.
 
 use crate::error::EngineError;
-use crate::musicgen::decoder::DecoderRun;
 use crate::musicgen::delay::DelayPattern;
+use crate::musicgen::language_model::Run;
 use crate::musicgen::sampling::{Chance, choose};
 use crate::request::Sampling;
 
-/// One clip in the making.
+/// Takes of one text in the making. Each comes out as if it were made alone.
 #[derive(Debug)]
 pub struct Generation<'m> {
-    run: DecoderRun<'m>,
+    run: Run<'m>,
     pattern: DelayPattern,
     start_token: u32,
+    takes: Vec<Take>,
+    guided: bool,
+    step: usize,
+    tokens: Vec<u32>, // [take][codebook], of the step
+    logits: Vec<f32>, // [codebook × vocabulary], of a take
+}
+
+#[derive(Debug)]
+struct Take {
     sampling: Sampling,
     chance: Chance,
-    step: usize,
     codes: Vec<Vec<u32>>, // by codebook, un-delayed
 }
 
 impl<'m> Generation<'m> {
-    /// Starts on a decoder that has been begun with the rows that the guidance scale needs.
+    /// Starts on a decoder that has been begun for so many takes, with the rows that their
+    /// guidance scales need: if any is other than 1, all have a row without the prompt.
     #[must_use]
     pub fn new(
-        run: DecoderRun<'m>,
+        run: Run<'m>,
         pattern: DelayPattern,
         codebooks: usize,
         start_token: u32,
-        sampling: &Sampling,
-        seed: u64,
+        takes: &[(Sampling, u64)],
     ) -> Self {
+        let take = |&(sampling, seed): &(Sampling, u64)| Take {
+            sampling,
+            chance: Chance::new(seed),
+            codes: vec![Vec::with_capacity(pattern.steps()); codebooks],
+        };
         Self {
             run,
-            pattern,
             start_token,
-            sampling: *sampling,
-            chance: Chance::new(seed),
+            guided: takes.iter().any(|(sampling, _)| sampling.is_guided()),
+            takes: takes.iter().map(take).collect(),
+            pattern,
             step: 0,
-            codes: vec![Vec::new(); codebooks],
+            tokens: Vec::with_capacity(takes.len() * codebooks),
+            logits: Vec::new(),
         }
     }
 
@@ -48,50 +62,70 @@ impl<'m> Generation<'m> {
         self.pattern.steps() as u32
     }
 
-    /// Runs one step. Gives the frame of tokens (one for each codebook, un-delayed) that
-    /// this step completed, `None` while the delay pattern fills.
+    /// How many threads work on the next steps, where the decoder lets that change.
+    pub fn set_threads(&self, threads: usize) {
+        self.run.set_threads(threads);
+    }
+
+    /// Runs one step. Gives the frame (un-delayed) that this step completed in all takes, to be
+    /// read with [`Generation::frame`]; `None` while the delay pattern fills.
     ///
     /// # Errors
     /// [`EngineError::Internal`]. Must not be called more than [`Generation::steps`] times.
-    pub fn step(&mut self) -> Result<Option<Vec<u32>>, EngineError> {
-        let logits = guide(self.run.step(&self.input())?, self.sampling.guidance);
-        if logits.iter().any(|logit| !logit.is_finite()) {
-            let what = format!("the model computed no number at step {}", self.step);
-            return Err(EngineError::Internal { what });
-        }
-        // A codebook that is done or has not begun makes nothing and takes no chance.
-        let vocabulary = logits.len() / self.codes.len();
-        for (codebook, logits) in logits.chunks_exact(vocabulary).enumerate() {
-            if self.pattern.made(self.step, codebook).is_some() {
-                self.codes[codebook].push(choose(logits, &self.sampling, &mut self.chance));
+    pub fn step(&mut self) -> Result<Option<usize>, EngineError> {
+        self.read_tokens();
+        self.run.step(&self.tokens)?;
+        let count = self.takes.len();
+        for (row, take) in self.takes.iter_mut().enumerate() {
+            self.logits.clear();
+            self.logits.extend_from_slice(self.run.logits(row));
+            if self.guided {
+                guide(
+                    &mut self.logits,
+                    self.run.logits(count + row),
+                    take.sampling.guidance,
+                );
+            }
+            if self.logits.iter().any(|logit| !logit.is_finite()) {
+                let what = format!("the model computed no number at step {}", self.step);
+                return Err(EngineError::Internal { what });
+            }
+            // A codebook that is done or has not begun makes nothing and takes no chance.
+            let vocabulary = self.logits.len() / take.codes.len();
+            for (codebook, logits) in self.logits.chunks_exact(vocabulary).enumerate() {
+                if self.pattern.made(self.step, codebook).is_some() {
+                    let token = choose(logits, &take.sampling, &mut take.chance);
+                    take.codes[codebook].push(token);
+                }
             }
         }
         let done = self.pattern.completed(self.step);
         self.step += 1;
-        Ok(done.map(|frame| self.codes.iter().map(|codes| codes[frame]).collect()))
+        Ok(done)
     }
 
-    fn input(&self) -> Vec<u32> {
-        let token = |(codebook, codes): (usize, &Vec<u32>)| {
-            self.pattern
-                .read(self.step, codebook)
-                .map_or(self.start_token, |frame| codes[frame])
-        };
-        self.codes.iter().enumerate().map(token).collect()
+    /// The tokens of a take's frame, one for each codebook.
+    pub fn frame(&self, take: usize, frame: usize) -> impl Iterator<Item = u32> {
+        self.takes[take].codes.iter().map(move |codes| codes[frame])
+    }
+
+    fn read_tokens(&mut self) {
+        self.tokens.clear();
+        for take in &self.takes {
+            let token = |(codebook, codes): (usize, &Vec<u32>)| {
+                self.pattern
+                    .read(self.step, codebook)
+                    .map_or(self.start_token, |frame| codes[frame])
+            };
+            self.tokens.extend(take.codes.iter().enumerate().map(token));
+        }
     }
 }
 
 /// Classifier-free guidance: away from the row without a prompt, towards the prompt's.
-fn guide(rows: Vec<Vec<f32>>, scale: f32) -> Vec<f32> {
-    let mut rows = rows.into_iter();
-    let prompt = rows.next().unwrap_or_default();
-    match rows.next() {
-        Some(blank) => prompt
-            .iter()
-            .zip(&blank)
-            .map(|(with, without)| without + (with - without) * scale)
-            .collect(),
-        None => prompt,
+fn guide(prompt: &mut [f32], blank: &[f32], scale: f32) {
+    for (with, without) in prompt.iter_mut().zip(blank) {
+        *with = without + (*with - without) * scale;
     }
 }
 
@@ -101,11 +135,10 @@ mod tests {
 
     #[test]
     fn guidance_goes_beyond_the_prompt() {
-        assert_eq!(
-            guide(vec![vec![2.0, 0.0], vec![1.0, 1.0]], 3.0),
-            [4.0, -2.0]
-        );
-        assert_eq!(guide(vec![vec![2.0, 0.0], vec![1.0, 1.0]], 1.0), [2.0, 0.0]);
-        assert_eq!(guide(vec![vec![2.0, 0.0]], 3.0), [2.0, 0.0]);
+        for (scale, expect) in [(3.0, [4.0, -2.0]), (1.0, [2.0, 0.0])] {
+            let mut logits = [2.0, 0.0];
+            guide(&mut logits, &[1.0, 1.0], scale);
+            assert_eq!(logits, expect);
+        }
     }
 }

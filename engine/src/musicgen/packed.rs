@@ -88,6 +88,12 @@ impl PackedDecoder {
         Self { isa, ..self }
     }
 
+    /// The instructions that it runs on.
+    #[must_use]
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
     /// Bytes that it holds in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {

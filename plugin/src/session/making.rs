@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use barline_engine::{
-    Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, Reroll, Sampling,
+    Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, Precision, Reroll,
+    Sampling,
 };
 use barline_player::ClipId;
 
@@ -60,6 +61,7 @@ impl<S: Screen> Worker<S> {
             fit: Some(fit(&self.params)),
             sampling: sampling(&self.params),
             seed: project.seed,
+            precision: Precision::default(),
             threads: None,
             key: project.key,
         };

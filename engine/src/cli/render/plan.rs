@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use barline_engine::file::{self, Depth};
 use barline_engine::prompt::{self, Key};
-use barline_engine::{Fit, GenerateRequest, Length, ModelSource, Reroll, Sampling};
+use barline_engine::{Fit, GenerateRequest, Length, ModelSource, Precision, Reroll, Sampling};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -31,6 +31,8 @@ struct Recipe {
     rate: Option<u32>,
     /// A model's folder; without it the starter model.
     model: Option<PathBuf>,
+    /// `exact`, `f32`, `bf16`, `q8` or `q4`.
+    precision: Precision,
     /// Every table is a matrix of loops.
     loops: Vec<Matrix>,
 }
@@ -43,6 +45,7 @@ impl Default for Recipe {
             bits: 24,
             rate: None,
             model: None,
+            precision: Precision::default(),
             loops: Vec::new(),
         }
     }
@@ -142,7 +145,7 @@ pub(super) fn read(path: &Path) -> Result<Plan, Failure> {
     file::check(&folder.join("loop").with_extension(&recipe.format), depth)?;
     let (mut loops, mut known) = (Vec::new(), HashSet::new());
     for matrix in &recipe.loops {
-        for request in requests(matrix, &model).map_err(&wrong)? {
+        for request in requests(matrix, &model, recipe.precision).map_err(&wrong)? {
             request.check()?;
             let name = name(&request, &recipe);
             let path = folder.join(format!("{name}.{}", recipe.format));
@@ -168,7 +171,11 @@ pub(super) fn read(path: &Path) -> Result<Plan, Failure> {
     })
 }
 
-fn requests(matrix: &Matrix, model: &ModelSource) -> Result<Vec<GenerateRequest>, String> {
+fn requests(
+    matrix: &Matrix,
+    model: &ModelSource,
+    precision: Precision,
+) -> Result<Vec<GenerateRequest>, String> {
     let keys: Vec<Option<Key>> = if matrix.keys.is_empty() {
         vec![None]
     } else {
@@ -206,6 +213,7 @@ fn requests(matrix: &Matrix, model: &ModelSource) -> Result<Vec<GenerateRequest>
                                 greedy: false,
                             },
                             seed,
+                            precision,
                             threads: None,
                             key: key.map(|key| key.to_string()),
                         });
@@ -251,7 +259,7 @@ fn name(request: &GenerateRequest, recipe: &Recipe) -> String {
         request.fit,
         request.sampling,
         &request.model,
-        (recipe.bits, recipe.rate),
+        (recipe.bits, recipe.rate, recipe.precision),
     );
     // Plain data: there is nothing in it that JSON can't say.
     let asked = serde_json::to_string(&asked).unwrap_or_default();

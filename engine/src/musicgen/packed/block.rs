@@ -51,7 +51,10 @@ impl InputBlock {
     pub(super) fn round<L: Lanes>(&mut self) {
         let vectors = self.floats.as_chunks::<LANES>().0;
         for group in 0..GROUPS {
-            let (low, high) = (L::load(&vectors[2 * group]), L::load(&vectors[2 * group + 1]));
+            let (low, high) = (
+                L::load(&vectors[2 * group]),
+                L::load(&vectors[2 * group + 1]),
+            );
             let largest = L::largest(L::max(L::abs(low), L::abs(high)));
             let (scale, back) = if largest > 0.0 {
                 (largest / 127.0, 127.0 / largest)
@@ -140,8 +143,10 @@ impl Block for F32 {
         inputs: [&InputBlock; M],
         sums: &mut [[L::F; 4]; M],
     ) {
-        for input in 0..BLOCK {
-            add_product::<L, M>(L::load(&self.0[input]), input, inputs, sums);
+        for (quad, weights) in self.0.as_chunks::<4>().0.iter().enumerate() {
+            for part in 0..4 {
+                add_product::<L, M>(L::load(&weights[part]), quad, part, inputs, sums);
+            }
         }
         prefetch::<L, Self>(self);
     }
@@ -166,8 +171,10 @@ impl Block for Bf16 {
         inputs: [&InputBlock; M],
         sums: &mut [[L::F; 4]; M],
     ) {
-        for input in 0..BLOCK {
-            add_product::<L, M>(L::load_bf16(&self.0[input]), input, inputs, sums);
+        for (quad, weights) in self.0.as_chunks::<4>().0.iter().enumerate() {
+            for part in 0..4 {
+                add_product::<L, M>(L::load_bf16(&weights[part]), quad, part, inputs, sums);
+            }
         }
         prefetch::<L, Self>(self);
     }
@@ -289,13 +296,14 @@ impl Block for Q4 {
 #[inline(always)]
 fn add_product<L: Lanes, const M: usize>(
     weights: L::F,
-    input: usize,
+    quad: usize,
+    part: usize,
     inputs: [&InputBlock; M],
     sums: &mut [[L::F; 4]; M],
 ) {
     for row in 0..M {
-        let x = L::splat(inputs[row].floats[input]);
-        let sum = &mut sums[row][input % 4];
+        let x = L::splat(inputs[row].floats[4 * quad + part]);
+        let sum = &mut sums[row][part];
         *sum = L::add(*sum, L::mul(weights, x));
     }
 }
@@ -366,7 +374,10 @@ fn steps(weight: f32, scale: f32) -> f32 {
 /// sign gets the end of the range that has eight steps, not seven, or comes a little short of
 /// it: the others are then rounded finer.
 fn best_scale_of_4_bits(weights: &[f32; GROUP]) -> u16 {
-    let largest = weights.iter().copied().fold(0.0_f32, |max, w| if w.abs() > max.abs() { w } else { max });
+    let largest = weights
+        .iter()
+        .copied()
+        .fold(0.0_f32, |max, w| if w.abs() > max.abs() { w } else { max });
     // A scale below zero turns the range around.
     let mut best = (0, f32::INFINITY);
     for eighths in [-8.0, -7.6, -7.2, -6.8, 7.4, 7.0, 6.6] {

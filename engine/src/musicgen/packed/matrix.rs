@@ -129,8 +129,12 @@ impl Matrix {
         let size = self.tile_bytes();
         let bytes = &packed[self.start + tiles.start * size..self.start + tiles.end * size];
         match self.format {
-            Format::F32 => isa.run(Product::<F32>::new(bytes, inputs, tiles, write, out, stride)),
-            Format::Bf16 => isa.run(Product::<Bf16>::new(bytes, inputs, tiles, write, out, stride)),
+            Format::F32 => isa.run(Product::<F32>::new(
+                bytes, inputs, tiles, write, out, stride,
+            )),
+            Format::Bf16 => isa.run(Product::<Bf16>::new(
+                bytes, inputs, tiles, write, out, stride,
+            )),
             Format::Q8 => isa.run(Product::<Q8>::new(bytes, inputs, tiles, write, out, stride)),
             Format::Q4 => isa.run(Product::<Q4>::new(bytes, inputs, tiles, write, out, stride)),
         }
@@ -227,7 +231,12 @@ impl Task for Take<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         self.inputs.shape(self.rows, self.matrix);
-        for (row, from) in self.from.chunks_exact(self.stride).take(self.rows).enumerate() {
+        for (row, from) in self
+            .from
+            .chunks_exact(self.stride)
+            .take(self.rows)
+            .enumerate()
+        {
             let parts = from.chunks(BLOCK);
             for (block, from) in self.inputs.row_mut(row).iter_mut().zip(parts) {
                 block.floats[..from.len()].copy_from_slice(from);

@@ -168,7 +168,14 @@ impl Memory {
     ///
     /// # Safety
     /// The head's memory is the caller's own meanwhile.
-    pub(super) unsafe fn store(&self, isa: Isa, head: usize, step: usize, key: &[f32], value: &[f32]) {
+    pub(super) unsafe fn store(
+        &self,
+        isa: Isa,
+        head: usize,
+        step: usize,
+        key: &[f32],
+        value: &[f32],
+    ) {
         let (shape, part) = (self.shape, self.part(head));
         match &self.form {
             // SAFETY: the caller's.
@@ -283,7 +290,10 @@ fn store_halves(
             steps[lane] = key.to_bits();
         }
     }
-    for (value, values) in value.chunks_exact(LANES).zip(values.chunks_exact_mut(LANES)) {
+    for (value, values) in value
+        .chunks_exact(LANES)
+        .zip(values.chunks_exact_mut(LANES))
+    {
         convert(value, &mut rounded);
         for (to, value) in values.iter_mut().zip(rounded) {
             *to = value.to_bits();

@@ -127,7 +127,11 @@ impl Layer<'_> {
         // 1/√head_width goes into the queries' weights: one operation less in every step.
         let scale = (self.shape.head_width as f64).powf(-0.5) as f32;
         let part = |name: &str, scale| self.projection(&format!("self_attn.{name}"), scale);
-        let qkv = [part("q_proj", scale)?, part("k_proj", 1.0)?, part("v_proj", 1.0)?];
+        let qkv = [
+            part("q_proj", scale)?,
+            part("k_proj", 1.0)?,
+            part("v_proj", 1.0)?,
+        ];
         put_matrix(plan.qkv, &self.by_head(&qkv), packed);
         let cross = |name: &str, scale| {
             let values = self.projection(&format!("encoder_attn.{name}"), scale)?;
@@ -136,7 +140,10 @@ impl Layer<'_> {
         put_matrix(plan.cross_query, &cross("q_proj", scale)?, packed);
         put_matrix(plan.cross_key, &cross("k_proj", 1.0)?, packed);
         put_matrix(plan.cross_value, &cross("v_proj", 1.0)?, packed);
-        for (matrix, name) in [(plan.self_out, "self_attn"), (plan.cross_out, "encoder_attn")] {
+        for (matrix, name) in [
+            (plan.self_out, "self_attn"),
+            (plan.cross_out, "encoder_attn"),
+        ] {
             let values = self.projection(&format!("{name}.out_proj"), 1.0)?;
             put_matrix(matrix, &self.columns_by_head(&values), packed);
         }

@@ -31,7 +31,12 @@ impl Task for Norm<'_> {
     fn run<L: Lanes>(self) {
         self.inputs.shape(self.rows, self.matrix);
         let width = self.width as f32;
-        for (row, from) in self.from.chunks_exact(self.stride).take(self.rows).enumerate() {
+        for (row, from) in self
+            .from
+            .chunks_exact(self.stride)
+            .take(self.rows)
+            .enumerate()
+        {
             let from = from.as_chunks::<LANES>().0;
             let mut sum = L::splat(0.0);
             for x in from {
@@ -62,7 +67,10 @@ impl Task for Norm<'_> {
                 let x = L::mul(L::sub(L::load(x), mean), scale);
                 let x = L::add(L::mul(x, L::load(weight)), L::load(bias));
                 let (block, vector) = (index * LANES / BLOCK, index % (BLOCK / LANES));
-                L::store(x, &mut blocks[block].floats.as_chunks_mut::<LANES>().0[vector]);
+                L::store(
+                    x,
+                    &mut blocks[block].floats.as_chunks_mut::<LANES>().0[vector],
+                );
             }
             if self.stride % BLOCK > 0 {
                 blocks[self.stride / BLOCK].floats[self.stride % BLOCK..].fill(0.0);
@@ -114,7 +122,15 @@ pub(super) fn exp<L: Lanes>(x: L::F) -> L::F {
     let f = L::sub(x, L::mul(whole, L::splat(0.693_145_75)));
     let f = L::sub(f, L::mul(whole, L::splat(1.428_606_8e-6)));
     let mut sum = L::splat(1.0 / 5040.0);
-    for factor in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+    for factor in [
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ] {
         sum = L::add(L::mul(sum, f), L::splat(factor));
     }
     L::mul(sum, L::two_to(n))
@@ -177,7 +193,12 @@ mod tests {
             assert!((got / expect - 1.0).abs() < 3e-7, "e^{x}: {got} {expect}");
         }
         // Φ from tables of the normal distribution.
-        for (x, expect) in [(0.0, 0.5), (1.0, 0.841_344_75), (-1.0, 0.158_655_25), (2.5, 0.993_790_3)] {
+        for (x, expect) in [
+            (0.0, 0.5),
+            (1.0, 0.841_344_75),
+            (-1.0, 0.158_655_25),
+            (2.5, 0.993_790_3),
+        ] {
             let got = activate(Activation::Gelu, x);
             assert!((got - x * expect).abs() < 3e-7, "gelu({x}) = {got}");
         }

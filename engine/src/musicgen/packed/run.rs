@@ -114,37 +114,43 @@ impl<'d> PackedRun<'d> {
     fn read_text(&self, states: &[f32]) {
         let (decoder, shape) = (self.decoder, &self.decoder.plan.shape);
         let heads = shape.heads_padded();
-        self.team.run(self.threads.load(Ordering::Relaxed), &|member| {
-            let layers = member.part(shape.layers);
-            let mut inputs = Inputs::new(self.tokens, shape.width);
-            let (keys, values) = (Shared::new(self.tokens * heads), Shared::new(self.tokens * heads));
-            for layer in layers {
-                let (plan, packed) = decoder.layer(layer);
-                decoder.isa.run(Take {
-                    inputs: &mut inputs,
-                    matrix: &plan.cross_key,
-                    rows: self.tokens,
-                    from: states,
-                    stride: shape.width,
-                });
-                for (matrix, out) in [(plan.cross_key, &keys), (plan.cross_value, &values)] {
-                    let (tiles, isa) = (0..matrix.tiles(), decoder.isa);
-                    // SAFETY: the buffers are this member's own.
-                    unsafe { matrix.multiply(isa, packed, &inputs, tiles, Write::Replace, out, heads) }
-                }
-                for token in 0..self.tokens {
-                    for head in 0..shape.heads {
-                        let start = token * heads + head * shape.head_padded;
-                        let part = start..start + shape.head_padded;
-                        // SAFETY: the buffers are this member's own, and so is the layer.
+        self.team
+            .run(self.threads.load(Ordering::Relaxed), &|member| {
+                let layers = member.part(shape.layers);
+                let mut inputs = Inputs::new(self.tokens, shape.width);
+                let (keys, values) = (
+                    Shared::new(self.tokens * heads),
+                    Shared::new(self.tokens * heads),
+                );
+                for layer in layers {
+                    let (plan, packed) = decoder.layer(layer);
+                    decoder.isa.run(Take {
+                        inputs: &mut inputs,
+                        matrix: &plan.cross_key,
+                        rows: self.tokens,
+                        from: states,
+                        stride: shape.width,
+                    });
+                    for (matrix, out) in [(plan.cross_key, &keys), (plan.cross_value, &values)] {
+                        let (tiles, isa) = (0..matrix.tiles(), decoder.isa);
+                        // SAFETY: the buffers are this member's own.
                         unsafe {
-                            let (key, value) = (keys.read(part.clone()), values.read(part));
-                            self.text[layer].store(decoder.isa, head, token, key, value);
+                            matrix.multiply(isa, packed, &inputs, tiles, Write::Replace, out, heads)
+                        }
+                    }
+                    for token in 0..self.tokens {
+                        for head in 0..shape.heads {
+                            let start = token * heads + head * shape.head_padded;
+                            let part = start..start + shape.head_padded;
+                            // SAFETY: the buffers are this member's own, and so is the layer.
+                            unsafe {
+                                let (key, value) = (keys.read(part.clone()), values.read(part));
+                                self.text[layer].store(decoder.isa, head, token, key, value);
+                            }
                         }
                     }
                 }
-            }
-        });
+            });
     }
 
     /// Goes on at a step as if those before had been made, of silence: for measuring.
@@ -160,21 +166,23 @@ impl<'d> PackedRun<'d> {
         layers.map(|memory| heads * memory.bytes(steps)).sum()
     }
 
-    /// Runs one step on `[take][codebook]` tokens. Gives the logits
-    /// `[row][codebook × vocabulary]`: the prompt's row of every take, then the rows without
-    /// a prompt. Must not be called for more steps than the run was begun with.
-    pub fn step(&mut self, tokens: &[u32]) -> impl Iterator<Item = &[f32]> {
-        let shape = self.decoder.plan.shape;
+    /// Runs one step on `[take][codebook]` tokens. Must not be called for more steps than the
+    /// run was begun with.
+    pub fn step(&mut self, tokens: &[u32]) {
         self.look_up(tokens);
         let threads = *self.threads.get_mut();
         let this = &*self;
         self.team.run(threads, &|member| this.work(member));
         self.steps += 1;
-        let padded = shape.logits().next_multiple_of(LANES);
-        self.logits
-            .all()
-            .chunks_exact(padded)
-            .map(move |row| &row[..shape.logits()])
+    }
+
+    /// The logits of the last step, `[codebook × vocabulary]`, of a row: those of all takes with
+    /// the prompt come first, then those without.
+    #[must_use]
+    pub fn logits(&mut self, row: usize) -> &[f32] {
+        let logits = self.decoder.plan.shape.logits();
+        let padded = logits.next_multiple_of(LANES);
+        &self.logits.all()[row * padded..][..logits]
     }
 
     /// The decoder's input: the tokens' embeddings and the step's place.
@@ -188,7 +196,10 @@ impl<'d> PackedRun<'d> {
         } = decoder.plan.shape;
         let x = self.x.all();
         let (prompted, blank) = x.split_at_mut(self.takes * width_padded);
-        for (x, tokens) in prompted.chunks_exact_mut(width_padded).zip(tokens.chunks_exact(codebooks)) {
+        for (x, tokens) in prompted
+            .chunks_exact_mut(width_padded)
+            .zip(tokens.chunks_exact(codebooks))
+        {
             let x = &mut x[..width];
             x.fill(0.0);
             for (table, &token) in decoder.plan.embeddings.iter().zip(tokens) {
@@ -224,7 +235,14 @@ impl<'d> PackedRun<'d> {
         hand.norm(self.rows, &plan.heads, plan.norm, &self.decoder.packed);
         let tiles = member.part(plan.heads.tiles());
         let stride = plan.shape.logits().next_multiple_of(LANES);
-        hand.multiply(&plan.heads, &self.decoder.packed, tiles, Write::Replace, &self.logits, stride);
+        hand.multiply(
+            &plan.heads,
+            &self.decoder.packed,
+            tiles,
+            Write::Replace,
+            &self.logits,
+            stride,
+        );
     }
 }
 
@@ -265,12 +283,25 @@ impl Hand<'_> {
                     let (query, rest) = qkv.split_at(shape.head_padded);
                     let (key, value) = rest.split_at(shape.head_padded);
                     past.store(self.isa, row * shape.heads + head, run.steps, key, value);
-                    self.attend(row, head, past, row * shape.heads + head, run.steps + 1, query);
+                    self.attend(
+                        row,
+                        head,
+                        past,
+                        row * shape.heads + head,
+                        run.steps + 1,
+                        query,
+                    );
                 }
             }
         }
         self.member.meet();
-        self.project(run.rows, &plan.self_out, packed, &run.heard, shape.heads_padded());
+        self.project(
+            run.rows,
+            &plan.self_out,
+            packed,
+            &run.heard,
+            shape.heads_padded(),
+        );
     }
 
     /// Only rows with a prompt: attending to no text adds exactly zero (see `decoder`).
@@ -278,8 +309,18 @@ impl Hand<'_> {
         let (run, shape) = (self.run, self.shape);
         let (heads, vectors) = (self.member.part(shape.heads), shape.head_padded / LANES);
         self.norm(run.takes, &plan.cross_query, plan.cross_norm, packed);
-        let (tiles, stride) = (heads.start * vectors..heads.end * vectors, shape.heads_padded());
-        self.multiply(&plan.cross_query, packed, tiles, Write::Replace, &run.qkv, stride);
+        let (tiles, stride) = (
+            heads.start * vectors..heads.end * vectors,
+            shape.heads_padded(),
+        );
+        self.multiply(
+            &plan.cross_query,
+            packed,
+            tiles,
+            Write::Replace,
+            &run.qkv,
+            stride,
+        );
         for row in 0..run.takes {
             for head in heads.clone() {
                 let at = row * stride + head * shape.head_padded;
@@ -292,14 +333,27 @@ impl Hand<'_> {
             }
         }
         self.member.meet();
-        self.project(run.takes, &plan.cross_out, packed, &run.heard, shape.heads_padded());
+        self.project(
+            run.takes,
+            &plan.cross_out,
+            packed,
+            &run.heard,
+            shape.heads_padded(),
+        );
     }
 
     fn feed_forward(&mut self, plan: &LayerPlan, packed: &[u8]) {
         let (run, stride) = (self.run, self.shape.inner_padded);
         self.norm(run.rows, &plan.forward_in, plan.forward_norm, packed);
         let tiles = self.member.part(plan.forward_in.tiles());
-        self.multiply(&plan.forward_in, packed, tiles.clone(), Write::Replace, &run.inner, stride);
+        self.multiply(
+            &plan.forward_in,
+            packed,
+            tiles.clone(),
+            Write::Replace,
+            &run.inner,
+            stride,
+        );
         for row in 0..run.rows {
             let part = row * stride + tiles.start * LANES..row * stride + tiles.end * LANES;
             // SAFETY: this member's tiles.

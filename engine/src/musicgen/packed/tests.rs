@@ -8,7 +8,12 @@ use candle_core::{Device, Tensor};
 use super::*;
 use crate::musicgen::Decoder;
 
-const PACKED: [Precision; 4] = [Precision::F32, Precision::Bf16, Precision::Q8, Precision::Q4];
+const PACKED: [Precision; 4] = [
+    Precision::F32,
+    Precision::Bf16,
+    Precision::Q8,
+    Precision::Q4,
+];
 
 /// Sizes that fill nothing: heads of 6, 12 and 20 floats, a width between two blocks, more.
 fn odd_shapes() -> Vec<DecoderConfig> {
@@ -58,7 +63,13 @@ fn logits(
     steps: usize,
 ) -> Vec<Vec<Vec<f32>>> {
     let mut run = decoder
-        .begin(team(members), &states(5, config.hidden_size), rows, takes.len(), steps)
+        .begin(
+            team(members),
+            &states(5, config.hidden_size),
+            rows,
+            takes.len(),
+            steps,
+        )
         .unwrap();
     let mut all = Vec::new();
     for step in 0..steps {
@@ -66,7 +77,9 @@ fn logits(
             .iter()
             .flat_map(|&take| tokens(config, step, take))
             .collect();
-        all.push(run.step(&tokens).map(<[f32]>::to_vec).collect());
+        run.step(&tokens);
+        let count = takes.len() * if rows == Rows::Guided { 2 } else { 1 };
+        all.push((0..count).map(|row| run.logits(row).to_vec()).collect());
     }
     all
 }

@@ -124,7 +124,10 @@ impl Lanes for NeonDot {
         unsafe {
             let low = vcombine_s16(vmovn_s32(x[0]), vmovn_s32(x[1]));
             let high = vcombine_s16(vmovn_s32(x[2]), vmovn_s32(x[3]));
-            vst1q_s8(to.as_mut_ptr(), vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+            vst1q_s8(
+                to.as_mut_ptr(),
+                vcombine_s8(vmovn_s16(low), vmovn_s16(high)),
+            );
         }
     }
 
@@ -156,7 +159,12 @@ impl Lanes for NeonDot {
         let words = unsafe {
             let bytes = vld1q_s8(from.as_ptr());
             let (low, high) = (vmovl_s8(vget_low_s8(bytes)), vmovl_s8(vget_high_s8(bytes)));
-            [vget_low_s16(low), vget_high_s16(low), vget_low_s16(high), vget_high_s16(high)]
+            [
+                vget_low_s16(low),
+                vget_high_s16(low),
+                vget_low_s16(high),
+                vget_high_s16(high),
+            ]
         };
         four!(quarter => vcvtq_f32_s32(vmovl_s16(words[quarter])))
     }
