@@ -66,7 +66,20 @@ impl Model {
         let weights = files.weights()?;
         let tokenizer = files.need("tokenizer.json")?;
         let text = TextEncoder::load(&config, &weights, &files.path("tokenizer.json"), &tokenizer)?;
-        let decoder = LanguageModel::load(&config.decoder, precision, &weights)?;
+        let (decoder, sha256) = match (&files, precision) {
+            (
+                Files::Folder(folder),
+                Precision::F32 | Precision::Bf16 | Precision::Q8 | Precision::Q4,
+            ) => {
+                let (decoder, sha256) =
+                    PackedDecoder::load_or_keep(&config.decoder, precision, &weights, folder)?;
+                (LanguageModel::Packed(Box::new(decoder)), sha256)
+            }
+            _ => {
+                let decoder = LanguageModel::load(&config.decoder, precision, &weights)?;
+                (decoder, weights.sha256())
+            }
+        };
         let codec = Codec::load(&config.codec, &weights, "audio_encoder.")?;
         let codebooks = config.decoder.num_codebooks / config.decoder.audio_channels;
         if codec.codebooks() != codebooks {
@@ -79,7 +92,7 @@ impl Model {
         Ok(Self {
             name: files.name(),
             rights: files.rights(&config)?,
-            sha256: weights.sha256(),
+            sha256,
             config,
             text,
             decoder,

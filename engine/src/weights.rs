@@ -204,6 +204,23 @@ impl Weights {
             .collect()
     }
 
+    /// The files that they lie in, a line for each: name, bytes, and when they were last
+    /// changed. `None` when they lie in no files, or the system does not say.
+    #[must_use]
+    pub fn files(&self) -> Option<String> {
+        let line = |part: &Part| {
+            let Bytes::Mapped(_) = part.bytes else {
+                return None;
+            };
+            let facts = std::fs::metadata(&part.path).ok()?;
+            let changed = facts.modified().ok()?;
+            let since = changed.duration_since(std::time::UNIX_EPOCH).ok()?;
+            let name = part.path.file_name()?.to_string_lossy();
+            Some(format!("{name} {} {}\n", facts.len(), since.as_nanos()))
+        };
+        self.parts.iter().map(line).collect()
+    }
+
     /// The error for a tensor with values that no model can have.
     #[must_use]
     pub fn fault(&self, name: &str, why: &str) -> EngineError {

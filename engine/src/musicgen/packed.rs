@@ -9,7 +9,8 @@
 //! (see `lanes`).
 //!
 //! Reading order: `lanes` (what a processor can do), `block` and `matrix` (weights and their
-//! products), `pointwise`, `memory` and `attention`, `plan` and `pack` (where the weights lie and come from),
+//! products), `pointwise`, `memory` and `attention`, `plan`, `pack` and `store` (where the weights lie and
+//! come from),
 //! `team` and `shared` (how threads work together), then the step itself, in `run`.
 
 mod attention;
@@ -22,10 +23,12 @@ mod plan;
 mod pointwise;
 mod run;
 mod shared;
+mod store;
 mod team;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -40,6 +43,9 @@ use pack::Packed;
 use plan::Plan;
 pub use run::PackedRun;
 pub use team::Team;
+
+/// Decoders under this are packed in less time than it takes to notice.
+const KEPT_FROM_BYTES: usize = 64 << 20;
 
 /// The packed weights of a decoder.
 #[derive(Debug)]
@@ -66,6 +72,34 @@ impl PackedDecoder {
             packed,
             isa: Isa::best(),
         })
+    }
+
+    /// As [`PackedDecoder::load`], with the SHA-256 of all weights of the model. A decoder that is
+    /// large enough for it to matter is kept, packed, in `folder`, where the model lies, and
+    /// read from there while the files of the model are what they were.
+    ///
+    /// # Errors
+    /// As [`PackedDecoder::load`].
+    pub fn load_or_keep(
+        config: &DecoderConfig,
+        precision: Precision,
+        weights: &Weights,
+        folder: &Path,
+    ) -> Result<(Self, String), EngineError> {
+        let plan = Plan::new(config, precision)?;
+        let make = || {
+            let packed = Packed::new(&plan, weights)?;
+            Ok((packed, weights.sha256()))
+        };
+        let (packed, sha256) = match weights.files() {
+            Some(files) if plan.bytes >= KEPT_FROM_BYTES => {
+                let path = folder.join(format!("barline-{precision}.pack"));
+                store::read_or_make(&path, &files, &plan, make)?
+            }
+            _ => make()?,
+        };
+        let isa = Isa::best();
+        Ok((Self { plan, packed, isa }, sha256))
     }
 
     /// A decoder that nobody trained, for measuring.

@@ -105,7 +105,6 @@ impl Packed {
     }
 
     /// All of it, to be filled.
-    #[cfg(test)]
     pub(super) fn as_mut(&mut self) -> &mut [u8] {
         &mut self.map
     }
