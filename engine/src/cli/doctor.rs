@@ -2,12 +2,15 @@
 //!
 //! Main thread. Every figure is read or measured now.
 
+mod predict;
+
 use std::io::Write;
 
 use barline_engine::{
     Engine, EngineEvent, GenerateRequest, Length, ModelSource, Precision, Sampling,
     worker::default_threads,
 };
+use predict::Bars;
 use serde::Serialize;
 
 use super::Failure;
@@ -33,6 +36,9 @@ struct Findings {
     load_seconds: f64,
     steps_per_second: f64,
     real_time_factor: f64,
+    /// With `--bench`: how long bars will take with each size of model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bars: Vec<Bars>,
 }
 
 /// Runs the command.
@@ -77,6 +83,11 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         load_seconds,
         steps_per_second: f64::from(clip.facts.steps) / seconds,
         real_time_factor: CLIP_SECONDS / seconds,
+        bars: if args.bench {
+            predict::all_sizes(threads, system.available_memory())?
+        } else {
+            Vec::new()
+        },
     };
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -116,6 +127,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
             "Speed      {:.1} steps/s, {:.2} × real time, threads: {}",
             findings.steps_per_second, findings.real_time_factor, findings.threads
         )?;
+        for bars in &findings.bars {
+            writeln!(out, "{bars}")?;
+        }
     }
     Ok(())
 }
