@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barline_engine::{
-    Clip, Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, ModelSource,
-    Precision, Reroll, Sampling,
+    Clip, Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, ModelSource, Reroll,
+    Sampling,
 };
 
 /// Longer than any clip here takes, even in an unoptimised build on a busy machine.
@@ -21,7 +21,7 @@ fn request(seconds: f64, seed: u64) -> GenerateRequest {
         length: Length::Seconds(seconds),
         sampling: Sampling::default(),
         seed,
-        precision: Precision::default(),
+        precision: None,
         threads: None,
         key: None,
     }

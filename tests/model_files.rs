@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use barline_engine::model::Model;
 use barline_engine::musicgen::packed::Team;
-use barline_engine::{EngineError, ModelSource, Precision, Sampling};
+use barline_engine::{EngineError, ModelSource, Sampling};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ fn copy(model: &str) -> TempDir {
 }
 
 fn load(folder: &Path) -> Result<Model, EngineError> {
-    Model::load(&ModelSource::Folder(folder.into()), Precision::default())
+    Model::load(&ModelSource::Folder(folder.into()), None)
 }
 
 /// The one line that a user reads.

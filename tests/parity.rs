@@ -83,7 +83,7 @@ fn cases_in(precision: Precision) -> impl Iterator<Item = Case> {
         let folder = golden("models").join(name);
         Case {
             name,
-            model: Model::load(&ModelSource::Folder(folder.clone()), precision).unwrap(),
+            model: Model::load(&ModelSource::Folder(folder.clone()), Some(precision)).unwrap(),
             golden: json(&folder.join("golden.json")),
             tensors: Tensors::open(&folder),
         }

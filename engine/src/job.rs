@@ -412,7 +412,7 @@ fn facts(model: &Model, request: &GenerateRequest, steps: u32, seconds: f64) -> 
         rights: model.rights().to_owned(),
         seed: request.seed,
         sampling: request.sampling,
-        precision: request.precision,
+        precision: model.precision(),
         length: request.length,
         key: request.key.clone(),
         fitted: None,

@@ -38,6 +38,7 @@ pub struct Model {
     config: Config,
     text: TextEncoder,
     decoder: LanguageModel,
+    precision: Precision,
     codec: Codec,
 }
 
@@ -46,7 +47,7 @@ impl Model {
     ///
     /// # Errors
     /// [`EngineError::ModelMissing`], [`EngineError::ModelFile`], [`EngineError::Unsupported`].
-    pub fn load(source: &ModelSource, precision: Precision) -> Result<Self, EngineError> {
+    pub fn load(source: &ModelSource, precision: Option<Precision>) -> Result<Self, EngineError> {
         let files = match source {
             ModelSource::Starter => Files::Embedded(STARTER),
             ModelSource::Folder(folder) => Files::Folder(folder.clone()),
@@ -63,6 +64,7 @@ impl Model {
             files.text("config.json", &config_json)?,
             generation_text,
         )?;
+        let precision = precision.unwrap_or_else(|| config.decoder.precision());
         let weights = files.weights()?;
         let tokenizer = files.need("tokenizer.json")?;
         let text = TextEncoder::load(&config, &weights, &files.path("tokenizer.json"), &tokenizer)?;
@@ -95,6 +97,7 @@ impl Model {
             sha256,
             config,
             text,
+            precision,
             decoder,
             codec,
         })
@@ -106,14 +109,18 @@ impl Model {
     ///
     /// # Errors
     /// [`EngineError::Unsupported`] and [`EngineError::Memory`].
-    pub fn random(size: Size, precision: Precision) -> Result<Self, EngineError> {
-        Self::random_with(size, |config, weights| match precision {
-            Precision::Exact => LanguageModel::load(config, precision, weights),
-            _ => {
-                let decoder = PackedDecoder::random(config, precision)?;
-                Ok(LanguageModel::Packed(Box::new(decoder)))
-            }
-        })
+    pub fn random(size: Size, precision: Option<Precision>) -> Result<Self, EngineError> {
+        Self::random_with(
+            size,
+            precision,
+            |config, precision, weights| match precision {
+                Precision::Exact => LanguageModel::load(config, precision, weights),
+                _ => {
+                    let decoder = PackedDecoder::random(config, precision)?;
+                    Ok(LanguageModel::Packed(Box::new(decoder)))
+                }
+            },
+        )
     }
 
     /// The same with every layer another, for comparing precisions: slow at the larger sizes.
@@ -121,16 +128,16 @@ impl Model {
     /// # Errors
     /// As [`Model::random`].
     pub fn random_throughout(size: Size, precision: Precision) -> Result<Self, EngineError> {
-        Self::random_with(size, |config, weights| {
-            LanguageModel::load(config, precision, weights)
-        })
+        Self::random_with(size, Some(precision), LanguageModel::load)
     }
 
     fn random_with(
         size: Size,
-        decoder: impl Fn(&DecoderConfig, &Weights) -> Result<LanguageModel, EngineError>,
+        precision: Option<Precision>,
+        load: impl Fn(&DecoderConfig, Precision, &Weights) -> Result<LanguageModel, EngineError>,
     ) -> Result<Self, EngineError> {
         let config = size.config()?;
+        let precision = precision.unwrap_or_else(|| config.decoder.precision());
         let weights = Weights::random(1)?;
         let tokenizer = Path::new("starter/tokenizer.json");
         Ok(Self {
@@ -138,7 +145,8 @@ impl Model {
             rights: "Noise belongs to nobody.".into(),
             sha256: weights.sha256(),
             text: TextEncoder::load(&config, &weights, tokenizer, STARTER.tokenizer)?,
-            decoder: decoder(&config.decoder, &weights)?,
+            decoder: load(&config.decoder, precision, &weights)?,
+            precision,
             codec: Codec::load(&config.codec, &weights, "audio_encoder.")?,
             config,
         })
@@ -172,6 +180,12 @@ impl Model {
     #[must_use]
     pub fn decoder(&self) -> &LanguageModel {
         &self.decoder
+    }
+
+    /// How the language model's weights are held.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The codec (mono; run once a channel).
@@ -381,11 +395,7 @@ mod tests {
     #[test]
     fn a_folder_without_files_is_missing_its_config() {
         let folder = tempfile::tempdir().unwrap();
-        let error = Model::load(
-            &ModelSource::Folder(folder.path().into()),
-            Precision::default(),
-        )
-        .unwrap_err();
+        let error = Model::load(&ModelSource::Folder(folder.path().into()), None).unwrap_err();
         assert_eq!(
             error,
             EngineError::ModelMissing {

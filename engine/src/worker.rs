@@ -258,7 +258,7 @@ impl Drop for Job {
 /// What lives on the worker thread.
 struct Worker {
     /// The model of the last jobs.
-    model: Option<(ModelSource, Precision, Model)>,
+    model: Option<(ModelSource, Option<Precision>, Model)>,
     /// The threads of the last jobs.
     threads: Option<Threads>,
 }

@@ -118,7 +118,7 @@ pub(crate) mod tests {
             rights: "yours".into(),
             seed: 7,
             sampling: Sampling::default(),
-            precision: Precision::default(),
+            precision: Precision::Q8,
             length: Length::Bars {
                 bars: 1,
                 beats_per_bar: 4,

@@ -337,7 +337,7 @@ mod tests {
                 rights: "yours".into(),
                 seed: u64::MAX,
                 sampling: Sampling::default(),
-                precision: Precision::default(),
+                precision: Precision::Q8,
                 length: Length::Bars {
                     bars: 2,
                     beats_per_bar: 4,

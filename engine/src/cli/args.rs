@@ -117,9 +117,9 @@ pub(crate) struct GenerateArgs {
     #[arg(long)]
     pub(crate) greedy: bool,
     /// How the model's weights are held: q4 is fastest, then q8, bf16, f32; exact is the tensor
-    /// library's own.
-    #[arg(long, default_value_t)]
-    pub(crate) precision: Precision,
+    /// library's own. By default f32 for the starter and q8 for larger models.
+    #[arg(long)]
+    pub(crate) precision: Option<Precision>,
     /// Threads; by default the physical cores less one.
     #[arg(long)]
     pub(crate) threads: Option<NonZeroUsize>,
@@ -225,8 +225,8 @@ pub(crate) struct BenchStepArgs {
     #[arg(long, default_value_t = Size::Small)]
     pub(crate) size: Size,
     /// f32, bf16, q8 or q4.
-    #[arg(long, default_value_t)]
-    pub(crate) precision: Precision,
+    #[arg(long)]
+    pub(crate) precision: Option<Precision>,
     /// Rows: two for each take with guidance.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(crate) rows: u8,
@@ -263,8 +263,8 @@ pub(crate) struct BenchClipArgs {
     #[arg(long, default_value_t = Size::Small)]
     pub(crate) size: Size,
     /// exact, f32, bf16, q8 or q4.
-    #[arg(long, default_value_t)]
-    pub(crate) precision: Precision,
+    #[arg(long)]
+    pub(crate) precision: Option<Precision>,
     /// Length of the clip.
     #[arg(long, default_value_t = 10.0)]
     pub(crate) seconds: f64,
@@ -298,8 +298,8 @@ pub(crate) struct BenchDeadlineArgs {
     #[arg(long, default_value_t = Size::Small)]
     pub(crate) size: Size,
     /// exact, f32, bf16, q8 or q4.
-    #[arg(long, default_value_t)]
-    pub(crate) precision: Precision,
+    #[arg(long)]
+    pub(crate) precision: Option<Precision>,
     /// How long to watch.
     #[arg(long, default_value_t = 60.0)]
     pub(crate) seconds: f64,

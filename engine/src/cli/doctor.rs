@@ -7,8 +7,7 @@ mod predict;
 use std::io::Write;
 
 use barline_engine::{
-    Engine, EngineEvent, GenerateRequest, Length, ModelSource, Precision, Sampling,
-    worker::default_threads,
+    Engine, EngineEvent, GenerateRequest, Length, ModelSource, Sampling, worker::default_threads,
 };
 use predict::Bars;
 use serde::Serialize;
@@ -58,7 +57,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         length: Length::Seconds(CLIP_SECONDS),
         sampling: Sampling::default(),
         seed: 1,
-        precision: Precision::default(),
+        precision: None,
         threads: Some(threads),
         key: None,
     };

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
         }),
         sampling: facts.sampling,
         seed: facts.seed,
-        precision: facts.precision,
+        precision: Some(facts.precision),
         threads: args.threads,
         key: facts.key.clone(),
     };

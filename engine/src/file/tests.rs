@@ -15,7 +15,7 @@ fn recipe(rate_hz: u32, depth: Depth, length: Length) -> Recipe {
             rights: "yours".into(),
             seed: u64::MAX,
             sampling: Sampling::default(),
-            precision: Precision::default(),
+            precision: Precision::Q8,
             length,
             key: Some("A minor".into()),
             fitted: None,

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use barline_engine::{
-    Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, Precision, Reroll,
-    Sampling,
+    Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, Reroll, Sampling,
 };
 use barline_player::ClipId;
 
@@ -61,7 +60,7 @@ impl<S: Screen> Worker<S> {
             fit: Some(fit(&self.params)),
             sampling: sampling(&self.params),
             seed: project.seed,
-            precision: Precision::default(),
+            precision: None,
             threads: None,
             key: project.key,
         };

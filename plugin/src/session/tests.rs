@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use barline_engine::resample::resample;
 use barline_engine::{
-    Clip, Engine, EngineEvent, Fit, GenerateRequest, Length, ModelSource, Precision, Sampling,
+    Clip, Engine, EngineEvent, Fit, GenerateRequest, Length, ModelSource, Sampling,
 };
 use barline_player::{Settings, Transport};
 use nice_plug::params::Params;
@@ -258,7 +258,7 @@ fn ask(params: &BarlineParams, session: &Session) -> GenerateRequest {
         },
         sampling: Sampling::default(),
         seed: 7,
-        precision: Precision::default(),
+        precision: None,
         threads: None,
         key: None,
     }

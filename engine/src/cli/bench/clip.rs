@@ -39,13 +39,15 @@ struct Figures {
 /// Runs the command.
 pub(super) fn run(args: &BenchClipArgs) -> Result<(), Failure> {
     let threads = threads(args.threads);
+    let precision = args.size.config()?.decoder.precision();
+    let precision = args.precision.unwrap_or(precision);
     let engine = Engine::start()?;
     let length = Length::Seconds(args.seconds);
     let requests = |seed, takes: u8| {
         let request = |take: u8| {
             request(
                 args.size,
-                args.precision,
+                Some(precision),
                 length,
                 None,
                 seed + u64::from(take),
@@ -59,14 +61,14 @@ pub(super) fn run(args: &BenchClipArgs) -> Result<(), Failure> {
     }
     let short = GenerateRequest {
         length: Length::Seconds(0.2),
-        ..request(args.size, args.precision, length, None, 0, threads)
+        ..request(args.size, Some(precision), length, None, 0, threads)
     };
     let cold = follow(&engine, vec![short])?;
     let warm = follow(&engine, requests(1, args.takes))?;
     let audio_seconds = args.seconds * f64::from(args.takes);
     let figures = Figures {
         size: args.size.to_string(),
-        precision: args.precision.to_string(),
+        precision: precision.to_string(),
         threads: threads.get(),
         takes: args.takes.into(),
         audio_seconds,
@@ -82,7 +84,7 @@ pub(super) fn run(args: &BenchClipArgs) -> Result<(), Failure> {
 /// A request to a model that nobody trained, or to the starter.
 pub(in crate::cli) fn request(
     size: Size,
-    precision: Precision,
+    precision: Option<Precision>,
     length: Length,
     fit: Option<Fit>,
     seed: u64,

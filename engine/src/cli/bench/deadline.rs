@@ -42,10 +42,12 @@ struct Figures {
 /// Runs the command.
 pub(super) fn run(args: &BenchDeadlineArgs) -> Result<(), Failure> {
     let threads = args.threads.unwrap_or_else(default_threads);
+    let precision = args.size.config()?.decoder.precision();
+    let precision = args.precision.unwrap_or(precision);
     let engine = Engine::start()?;
     let request = |seed| {
         let length = Length::Seconds(10.0);
-        clip::request(args.size, args.precision, length, None, seed, threads)
+        clip::request(args.size, Some(precision), length, None, seed, threads)
     };
     // The model is in memory before the clock runs.
     let mut job = engine.submit(request(0))?;
@@ -79,7 +81,7 @@ pub(super) fn run(args: &BenchDeadlineArgs) -> Result<(), Failure> {
     };
     let figures = Figures {
         size: args.size.to_string(),
-        precision: args.precision.to_string(),
+        precision: precision.to_string(),
         engine_threads: threads.get(),
         block_frames: args.frames,
         real_time: watched.real_time,

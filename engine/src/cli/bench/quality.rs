@@ -86,7 +86,7 @@ pub(super) fn run(args: &BenchQualityArgs) -> Result<(), Failure> {
 fn load(source: &ModelSource, precision: Precision) -> Result<Model, EngineError> {
     match source {
         ModelSource::Random(size) => Model::random_throughout(*size, precision),
-        _ => Model::load(source, precision),
+        _ => Model::load(source, Some(precision)),
     }
 }
 

@@ -47,7 +47,9 @@ pub(in crate::cli) struct Figures {
 
 /// Runs the command.
 pub(super) fn run(args: &BenchStepArgs) -> Result<(), Failure> {
-    if args.precision == Precision::Exact {
+    let config = args.size.config()?.decoder;
+    let precision = args.precision.unwrap_or_else(|| config.precision());
+    if precision == Precision::Exact {
         let what = "exact is the tensor library's: measure it with `barline bench clip`";
         return Err(Failure::Argument(what.into()));
     }
@@ -56,7 +58,7 @@ pub(super) fn run(args: &BenchStepArgs) -> Result<(), Failure> {
     let figures = measure(
         &probe,
         args.size,
-        args.precision,
+        precision,
         rows,
         context,
         threads(args.threads),

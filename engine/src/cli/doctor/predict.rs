@@ -44,17 +44,13 @@ pub(super) fn all_sizes(
     memory_bytes: u64,
 ) -> Result<Vec<Bars>, EngineError> {
     let sizes = Size::ALL.into_iter();
-    let bars = sizes.map(|size| of_size(size, Precision::default(), threads, memory_bytes));
+    let bars = sizes.map(|size| of_size(size, threads, memory_bytes));
     bars.collect()
 }
 
-fn of_size(
-    size: Size,
-    precision: Precision,
-    threads: NonZeroUsize,
-    memory_bytes: u64,
-) -> Result<Bars, EngineError> {
+fn of_size(size: Size, threads: NonZeroUsize, memory_bytes: u64) -> Result<Bars, EngineError> {
     let config = size.config()?;
+    let precision = config.decoder.precision();
     let needed = weights_bytes(&config.decoder, precision) + BESIDE_BYTES;
     let mut bars = Bars {
         size: size.to_string(),
@@ -75,7 +71,7 @@ fn of_size(
     let beat_seconds = 60.0 / TEMPO_BPM;
     let bar_seconds = f64::from(BEATS_PER_BAR) * beat_seconds;
     let seconds = f64::from(BARS) * bar_seconds + f64::from(target.spare_beats()) * beat_seconds;
-    let model = Model::random(size, precision)?;
+    let model = Model::random(size, Some(precision))?;
     let frame_rate_hz =
         f64::from(model.codec().rate_hz()) / model.codec().samples_per_frame() as f64;
     let steps = seconds * frame_rate_hz;
@@ -132,10 +128,9 @@ fn weights_bytes(
     config: &barline_engine::musicgen::config::DecoderConfig,
     precision: Precision,
 ) -> u64 {
-    let (width, inner) = (config.hidden_size, config.ffn_dim);
-    let layer = 8 * width * width + 2 * width * inner;
-    let weights =
-        config.num_hidden_layers * layer + config.num_codebooks * config.vocab_size * width;
+    // The text's keys and values too, which a step does not read.
+    let text = 2 * config.num_hidden_layers * config.hidden_size * config.hidden_size;
+    let weights = config.step_weights() + text;
     let bits = match precision {
         Precision::Exact | Precision::F32 => 32.0,
         Precision::Bf16 => 16.0,

@@ -31,8 +31,8 @@ struct Recipe {
     rate: Option<u32>,
     /// A model's folder; without it the starter model.
     model: Option<PathBuf>,
-    /// `exact`, `f32`, `bf16`, `q8` or `q4`.
-    precision: Precision,
+    /// `exact`, `f32`, `bf16`, `q8` or `q4`; without it the model's own.
+    precision: Option<Precision>,
     /// Every table is a matrix of loops.
     loops: Vec<Matrix>,
 }
@@ -45,7 +45,7 @@ impl Default for Recipe {
             bits: 24,
             rate: None,
             model: None,
-            precision: Precision::default(),
+            precision: None,
             loops: Vec::new(),
         }
     }
@@ -174,7 +174,7 @@ pub(super) fn read(path: &Path) -> Result<Plan, Failure> {
 fn requests(
     matrix: &Matrix,
     model: &ModelSource,
-    precision: Precision,
+    precision: Option<Precision>,
 ) -> Result<Vec<GenerateRequest>, String> {
     let keys: Vec<Option<Key>> = if matrix.keys.is_empty() {
         vec![None]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{unsupported, within};
 use crate::error::EngineError;
+use crate::request::Precision;
 
 /// The language model, with transformers' names and defaults.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -131,6 +132,21 @@ impl DecoderConfig {
             "silu" | "swish" => Ok(Activation::Silu),
             other => unsupported(format!("decoder.activation_function = {other}")),
         }
+    }
+
+    /// Weights that a step with a prompt reads.
+    #[must_use]
+    pub fn step_weights(&self) -> usize {
+        let (width, inner) = (self.hidden_size, self.ffn_dim);
+        // Queries, keys, values and what they are put out through, and the text's half of that.
+        let layer = 6 * width * width + 2 * width * inner;
+        self.num_hidden_layers * layer + self.num_codebooks * self.vocab_size * width
+    }
+
+    /// What its weights are held in when nobody asks for anything.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        Precision::for_weights(self.step_weights())
     }
 
     /// Width of one attention head.
