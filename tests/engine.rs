@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use barline_engine::{
-    Clip, Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, ModelSource, Reroll,
-    Sampling,
+    Clip, Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, ModelSource,
+    Precision, Reroll, Sampling,
 };
 
 /// Longer than any clip here takes, even in an unoptimised build on a busy machine.
@@ -205,6 +205,73 @@ fn a_seed_makes_the_same_samples_on_any_number_of_threads() {
     }
     let other = clip(&engine.submit(request(1.0, 12)).expect("a job"));
     assert_ne!(other.codes, first.codes);
+}
+
+#[test]
+fn takes_that_are_made_together_come_out_as_they_do_alone() {
+    let engine = Engine::start().expect("an engine");
+    let ask = |seed| request(1.0, seed);
+    let mut jobs = engine
+        .submit_all((20..26).map(ask).collect())
+        .expect("jobs");
+    // One more is only cancelled: the others go on.
+    let gone = engine.submit_all(vec![ask(30), ask(31)]).expect("jobs");
+    drop(jobs.pop());
+    gone[0].cancel();
+    let together: Vec<_> = jobs.iter().map(clip).collect();
+    for (seed, together) in (20..25).zip(&together) {
+        assert_eq!(together.facts.seed, seed);
+        if seed % 2 == 0 {
+            let alone = clip(&engine.submit(ask(seed)).expect("a job"));
+            assert_eq!(together.codes, alone.codes);
+            assert_eq!(together.channels, alone.channels);
+        }
+    }
+    let after = clip(&gone[1]);
+    assert_eq!(after.facts.seed, 31);
+    let cancelled = gone[0].events().iter().last();
+    assert!(matches!(cancelled, Some(EngineEvent::Cancelled)));
+}
+
+#[test]
+fn threads_may_come_and_go_while_a_clip_is_made() {
+    let engine = Engine::start().expect("an engine");
+    let still = clip(&engine.submit(request(1.0, 41)).expect("a job"));
+    let job = engine.submit(request(1.0, 41)).expect("a job");
+    let changed = loop {
+        match next(&job) {
+            EngineEvent::Progress { step, .. } => {
+                let threads = NonZeroUsize::new(1 + step as usize % 3).expect("some");
+                job.set_threads(threads);
+            }
+            EngineEvent::Finished(clip) => break clip,
+            EngineEvent::Failed(error) => panic!("{error}"),
+            _ => {}
+        }
+    };
+    assert_eq!(changed.channels, still.channels);
+}
+
+#[test]
+fn every_precision_makes_a_clip_and_says_which_it_was() {
+    let engine = Engine::start().expect("an engine");
+    let mut all: Vec<Arc<Clip>> = Vec::new();
+    for precision in Precision::ALL {
+        let request = GenerateRequest {
+            precision: Some(precision),
+            ..request(0.6, 5)
+        };
+        let clip = clip(&engine.submit(request).expect("a job"));
+        assert_eq!(clip.facts.precision, precision);
+        all.push(clip);
+    }
+    let default = clip(&engine.submit(request(0.6, 5)).expect("a job"));
+    assert_eq!(default.facts.precision, Precision::F32);
+    assert_eq!(default.channels, all[1].channels);
+    assert_ne!(
+        default.channels, all[4].channels,
+        "4 bits are another model"
+    );
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub struct Job {
 
 /// Jobs that are made together at most. More would save little, and eight rows keep the sums of
 /// a product in the registers.
-const TOGETHER: usize = 4;
+pub const TOGETHER: usize = 4;
 
 /// A job on its way to the worker.
 struct Ticket {

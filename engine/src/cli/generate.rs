@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use barline_engine::file::{self, FileError, Recipe};
 use barline_engine::fit::{Fitted, Grid};
+use barline_engine::worker::TOGETHER;
 use barline_engine::{
     Clip, Engine, Fit, GenerateRequest, Length, ModelSource, Reroll, Sampling, prompt,
 };
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
     let interrupts = interrupts();
     let engine = Engine::start()?;
     let mut lines = Vec::new();
+    let mut planned = Vec::new();
     for take in 0..args.takes {
         let request = request(args, seed.wrapping_add(u64::from(take)));
         request.check()?;
@@ -69,7 +71,15 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
         } else {
             "generating".into()
         };
-        let clip = wait_with_progress(&engine, request, label, &interrupts)?;
+        planned.push((request, path, label));
+    }
+    let mut made = Vec::new();
+    for together in planned.chunks(TOGETHER) {
+        let requests = together.iter().map(|(request, ..)| request.clone());
+        made.extend(engine.submit_all(requests.collect())?);
+    }
+    for (job, (_, path, label)) in made.iter().zip(planned) {
+        let clip = wait_with_progress(job, label, &interrupts)?;
         let (rate_hz, channels) = at_rate(&clip, args.rate);
         // The codes get their name last: a disk that has no room for the clip keeps neither.
         let codes = args

@@ -39,7 +39,7 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
         key: facts.key.clone(),
     };
     request.check()?;
-    let clip = wait_with_progress(&engine, request, "generating".into(), &interrupts)?;
+    let clip = wait_with_progress(&engine.submit(request)?, "generating".into(), &interrupts)?;
     let (rate_hz, channels) = at_rate(&clip, Some(recipe.rate_hz));
     file::write(
         &out,

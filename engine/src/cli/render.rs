@@ -196,7 +196,8 @@ fn make(
     let planned = &plan.loops[index];
     let mut request = planned.request.clone();
     request.threads = Some(threads);
-    let clip = wait(engine, request, |_| {}, || stop.load(Ordering::Acquire))?;
+    let job = engine.submit(request)?;
+    let clip = wait(&job, |_| {}, || stop.load(Ordering::Acquire))?;
     let (rate_hz, channels) = at_rate(&clip, plan.rate_hz);
     let recipe = Recipe::new(&clip.facts, rate_hz, plan.depth);
     file::write(&planned.path, &recipe, &channels)?;

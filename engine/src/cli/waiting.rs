@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barline_engine::file::{self, FileError};
-use barline_engine::{Clip, Engine, EngineError, EngineEvent, GenerateRequest};
+use barline_engine::{Clip, EngineError, EngineEvent, Job};
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use super::Failure;
@@ -31,14 +31,12 @@ pub(super) fn try_place(path: &Path) -> Result<(), FileError> {
 /// How often one who waits looks whether it is to stop.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Submits and waits until the job ends or it is to stop; `hear` gets the news meanwhile.
+/// Waits until a job ends or it is to stop; `hear` gets the news meanwhile.
 pub(super) fn wait(
-    engine: &Engine,
-    request: GenerateRequest,
+    job: &Job,
     mut hear: impl FnMut(&EngineEvent),
     stop: impl Fn() -> bool,
 ) -> Result<Arc<Clip>, Failure> {
-    let job = engine.submit(request)?;
     loop {
         if stop() {
             return Err(Failure::Interrupted);
@@ -56,8 +54,7 @@ pub(super) fn wait(
 
 /// As [`wait`], with progress on standard error, which is gone when it ends, and Ctrl+C.
 pub(super) fn wait_with_progress(
-    engine: &Engine,
-    request: GenerateRequest,
+    job: &Job,
     label: String,
     interrupts: &Receiver<()>,
 ) -> Result<Arc<Clip>, Failure> {
@@ -71,7 +68,7 @@ pub(super) fn wait_with_progress(
         } => progress.step(step, steps, steps_per_second),
         _ => {}
     };
-    wait(engine, request, hear, || interrupts.try_recv().is_ok())
+    wait(job, hear, || interrupts.try_recv().is_ok())
 }
 
 /// Ctrl+C as a message. Where the system gives no handler, Ctrl+C ends the program at once,
