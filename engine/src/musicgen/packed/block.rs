@@ -144,8 +144,8 @@ impl Block for F32 {
         sums: &mut [[L::F; 4]; M],
     ) {
         for (quad, weights) in self.0.as_chunks::<4>().0.iter().enumerate() {
-            for part in 0..4 {
-                add_product::<L, M>(L::load(&weights[part]), quad, part, inputs, sums);
+            for (part, weights) in weights.iter().enumerate() {
+                add_product::<L, M>(L::load(weights), quad, part, inputs, sums);
             }
         }
         prefetch::<L, Self>(self);
@@ -172,8 +172,8 @@ impl Block for Bf16 {
         sums: &mut [[L::F; 4]; M],
     ) {
         for (quad, weights) in self.0.as_chunks::<4>().0.iter().enumerate() {
-            for part in 0..4 {
-                add_product::<L, M>(L::load_bf16(&weights[part]), quad, part, inputs, sums);
+            for (part, weights) in weights.iter().enumerate() {
+                add_product::<L, M>(L::load_bf16(weights), quad, part, inputs, sums);
             }
         }
         prefetch::<L, Self>(self);

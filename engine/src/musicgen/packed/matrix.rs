@@ -31,7 +31,27 @@ pub(super) struct Matrix {
     start: usize,
 }
 
-/// What becomes of a product.
+/// Where a product goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Out<'a> {
+    pub(super) floats: &'a Shared<f32>,
+    /// Floats of a row; tile `t` goes to those from 16 t on.
+    pub(super) stride: usize,
+    pub(super) write: Write,
+}
+
+impl<'a> Out<'a> {
+    /// In place of what was there.
+    pub(super) fn new(floats: &'a Shared<f32>, stride: usize) -> Self {
+        Self {
+            floats,
+            stride,
+            write: Write::Replace,
+        }
+    }
+}
+
+/// What becomes of the floats that were there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Write {
     Replace,
@@ -109,11 +129,10 @@ impl Matrix {
         });
     }
 
-    /// Multiplies the rows with some of its tiles. `out` has `stride` floats for each row, and
-    /// tile `t` goes to its floats from 16 t on.
+    /// Multiplies the rows with some of its tiles.
     ///
     /// # Safety
-    /// Nobody else touches those floats meanwhile.
+    /// Nobody else touches the floats that those tiles go to meanwhile.
     #[allow(unsafe_code)] // a part of a buffer that the team shares
     pub(super) unsafe fn multiply(
         &self,
@@ -121,22 +140,16 @@ impl Matrix {
         packed: &[u8],
         inputs: &Inputs,
         tiles: Range<usize>,
-        write: Write,
-        out: &Shared<f32>,
-        stride: usize,
+        out: Out<'_>,
     ) {
         debug_assert_eq!(inputs.blocks, self.blocks());
         let size = self.tile_bytes();
         let bytes = &packed[self.start + tiles.start * size..self.start + tiles.end * size];
         match self.format {
-            Format::F32 => isa.run(Product::<F32>::new(
-                bytes, inputs, tiles, write, out, stride,
-            )),
-            Format::Bf16 => isa.run(Product::<Bf16>::new(
-                bytes, inputs, tiles, write, out, stride,
-            )),
-            Format::Q8 => isa.run(Product::<Q8>::new(bytes, inputs, tiles, write, out, stride)),
-            Format::Q4 => isa.run(Product::<Q4>::new(bytes, inputs, tiles, write, out, stride)),
+            Format::F32 => isa.run(Product::<F32>::new(bytes, inputs, tiles, out)),
+            Format::Bf16 => isa.run(Product::<Bf16>::new(bytes, inputs, tiles, out)),
+            Format::Q8 => isa.run(Product::<Q8>::new(bytes, inputs, tiles, out)),
+            Format::Q4 => isa.run(Product::<Q4>::new(bytes, inputs, tiles, out)),
         }
     }
 
@@ -252,27 +265,16 @@ struct Product<'a, B> {
     blocks: &'a [B],
     inputs: &'a Inputs,
     tiles: Range<usize>,
-    write: Write,
-    out: &'a Shared<f32>,
-    stride: usize,
+    out: Out<'a>,
 }
 
 impl<'a, B: Block> Product<'a, B> {
-    fn new(
-        bytes: &'a [u8],
-        inputs: &'a Inputs,
-        tiles: Range<usize>,
-        write: Write,
-        out: &'a Shared<f32>,
-        stride: usize,
-    ) -> Self {
+    fn new(bytes: &'a [u8], inputs: &'a Inputs, tiles: Range<usize>, out: Out<'a>) -> Self {
         Self {
             blocks: cast_slice(bytes),
             inputs,
             tiles,
-            write,
             out,
-            stride,
         }
     }
 
@@ -302,12 +304,12 @@ impl<'a, B: Block> Product<'a, B> {
     #[inline(always)]
     #[allow(unsafe_code)]
     fn put<L: Lanes>(&self, row: usize, tile: usize, sum: L::F) {
-        let start = row * self.stride + tile * LANES;
+        let start = row * self.out.stride + tile * LANES;
         // SAFETY: tiles of one product go to floats that no other member touches in the phase
         // (the condition of `Matrix::multiply`), and this slice is the only one here.
-        let out = unsafe { self.out.write(start..start + LANES) };
+        let out = unsafe { self.out.floats.write(start..start + LANES) };
         let out = &mut out.as_chunks_mut::<LANES>().0[0];
-        let sum = match self.write {
+        let sum = match self.out.write {
             Write::Replace => sum,
             Write::Add => L::add(L::load(out), sum),
         };

@@ -15,7 +15,7 @@ use candle_core::Tensor;
 
 use super::PackedDecoder;
 use super::lanes::{Isa, LANES};
-use super::matrix::{Inputs, Matrix, Take, Write};
+use super::matrix::{Inputs, Matrix, Out, Take, Write};
 use super::memory::{HeadShape, Memory};
 use super::plan::{LayerPlan, NormPlan, Shape};
 use super::pointwise::{Activate, Norm};
@@ -135,7 +135,7 @@ impl<'d> PackedRun<'d> {
                         let (tiles, isa) = (0..matrix.tiles(), decoder.isa);
                         // SAFETY: the buffers are this member's own.
                         unsafe {
-                            matrix.multiply(isa, packed, &inputs, tiles, Write::Replace, out, heads)
+                            matrix.multiply(isa, packed, &inputs, tiles, Out::new(out, heads))
                         }
                     }
                     for token in 0..self.tokens {
@@ -239,9 +239,7 @@ impl<'d> PackedRun<'d> {
             &plan.heads,
             &self.decoder.packed,
             tiles,
-            Write::Replace,
-            &self.logits,
-            stride,
+            Out::new(&self.logits, stride),
         );
     }
 }
@@ -272,7 +270,7 @@ impl Hand<'_> {
         self.norm(run.rows, &plan.qkv, plan.self_norm, packed);
         let tiles = heads.start * 3 * vectors..heads.end * 3 * vectors;
         let stride = 3 * shape.heads_padded();
-        self.multiply(&plan.qkv, packed, tiles, Write::Replace, &run.qkv, stride);
+        self.multiply(&plan.qkv, packed, tiles, Out::new(&run.qkv, stride));
         for row in 0..run.rows {
             for head in heads.clone() {
                 let at = row * stride + head * 3 * shape.head_padded;
@@ -313,14 +311,7 @@ impl Hand<'_> {
             heads.start * vectors..heads.end * vectors,
             shape.heads_padded(),
         );
-        self.multiply(
-            &plan.cross_query,
-            packed,
-            tiles,
-            Write::Replace,
-            &run.qkv,
-            stride,
-        );
+        self.multiply(&plan.cross_query, packed, tiles, Out::new(&run.qkv, stride));
         for row in 0..run.takes {
             for head in heads.clone() {
                 let at = row * stride + head * shape.head_padded;
@@ -350,9 +341,7 @@ impl Hand<'_> {
             &plan.forward_in,
             packed,
             tiles.clone(),
-            Write::Replace,
-            &run.inner,
-            stride,
+            Out::new(&run.inner, stride),
         );
         for row in 0..run.rows {
             let part = row * stride + tiles.start * LANES..row * stride + tiles.end * LANES;
@@ -387,7 +376,11 @@ impl Hand<'_> {
         });
         let tiles = self.member.part(matrix.tiles());
         let (x, stride) = (&self.run.x, self.shape.width_padded);
-        self.multiply(matrix, packed, tiles, Write::Add, x, stride);
+        let out = Out {
+            write: Write::Add,
+            ..Out::new(x, stride)
+        };
+        self.multiply(matrix, packed, tiles, out);
         self.member.meet();
     }
 
@@ -414,13 +407,11 @@ impl Hand<'_> {
         matrix: &Matrix,
         packed: &[u8],
         tiles: std::ops::Range<usize>,
-        write: Write,
-        out: &Shared<f32>,
-        stride: usize,
+        out: Out<'_>,
     ) {
         let inputs = &self.scratch.inputs;
         // SAFETY: this member's tiles.
-        unsafe { matrix.multiply(self.isa, packed, inputs, tiles, write, out, stride) }
+        unsafe { matrix.multiply(self.isa, packed, inputs, tiles, out) }
     }
 
     /// Lets a head of a row attend to a memory.

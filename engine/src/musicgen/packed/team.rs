@@ -76,7 +76,7 @@ impl std::fmt::Debug for Common {
 }
 
 impl Team {
-    /// Starts so many members; the caller of [`Team::run`] is one of them.
+    /// Starts so many members; the thread that runs a step is one of them.
     ///
     /// # Errors
     /// [`EngineError::Internal`] when the system gives no thread.
