@@ -12,6 +12,9 @@ use safetensors::tensor::{Dtype, Metadata, SafeTensors};
 
 use crate::error::EngineError;
 
+/// Bytes that are hashed at once.
+const HASHED_BYTES: usize = 16 << 20;
+
 /// All tensors of a model by name.
 #[derive(Debug)]
 pub struct Weights {
@@ -44,6 +47,23 @@ impl std::ops::Deref for Bytes {
             Self::Static(bytes) => bytes,
             Self::Owned(bytes) => bytes,
         }
+    }
+}
+
+impl Bytes {
+    /// Lets the system have the memory of a part that has been read: a model that is being
+    /// loaded would else take it twice. Who asks again gets it from the file.
+    fn forget(&self, part: std::ops::Range<usize>) {
+        #[cfg(unix)]
+        if let Self::Mapped(map) = self {
+            let advice = memmap2::UncheckedAdvice::DontNeed;
+            // SAFETY: what is dropped of a file's map that nobody writes to is read again from
+            // the file. An error is no harm: it was a wish.
+            #[allow(unsafe_code)]
+            let _ = unsafe { map.unchecked_advise_range(advice, part.start, part.len()) };
+        }
+        #[cfg(not(unix))]
+        let _ = part;
     }
 }
 
@@ -150,8 +170,8 @@ impl Weights {
                 info.shape
             )));
         }
-        let (start, end) = info.data_offsets;
-        let bytes = &part.bytes[part.data_start + start..part.data_start + end];
+        let range = part.data_start + info.data_offsets.0..part.data_start + info.data_offsets.1;
+        let bytes = &part.bytes[range.clone()];
         let half = |make: fn([u8; 2]) -> f32| {
             bytes
                 .as_chunks::<2>()
@@ -160,19 +180,23 @@ impl Weights {
                 .map(|&b| make(b))
                 .collect::<Vec<f32>>()
         };
-        match info.dtype {
-            Dtype::F32 => Ok(bytes
+        let values = match info.dtype {
+            Dtype::F32 => bytes
                 .as_chunks::<4>()
                 .0
                 .iter()
                 .map(|&b| f32::from_le_bytes(b))
-                .collect()),
-            Dtype::F16 => Ok(half(|b| half::f16::from_le_bytes(b).to_f32())),
-            Dtype::BF16 => Ok(half(|b| half::bf16::from_le_bytes(b).to_f32())),
-            other => Err(fail(format!(
-                "tensor {name} is of type {other:?}, expected F32, F16 or BF16"
-            ))),
-        }
+                .collect(),
+            Dtype::F16 => half(|b| half::f16::from_le_bytes(b).to_f32()),
+            Dtype::BF16 => half(|b| half::bf16::from_le_bytes(b).to_f32()),
+            other => {
+                return Err(fail(format!(
+                    "tensor {name} is of type {other:?}, expected F32, F16 or BF16"
+                )));
+            }
+        };
+        part.bytes.forget(range);
+        Ok(values)
     }
 
     /// The same as a candle tensor of `dtype` on `device`.
@@ -196,7 +220,11 @@ impl Weights {
         use sha2::{Digest, Sha256};
         let mut hash = Sha256::new();
         for part in &self.parts {
-            hash.update(&part.bytes[..]);
+            for (index, piece) in part.bytes.chunks(HASHED_BYTES).enumerate() {
+                hash.update(piece);
+                let start = index * HASHED_BYTES;
+                part.bytes.forget(start..start + piece.len());
+            }
         }
         hash.finalize()
             .iter()

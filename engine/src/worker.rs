@@ -327,7 +327,10 @@ impl Worker {
                 for order in &orders {
                     order.send(EngineEvent::Loading);
                 }
-                pool.install(|| Model::load(&request.model, request.precision))?
+                // Reading and packing is short, and worth all cores, at the same low priority.
+                let cores = NonZeroUsize::new(num_cpus::get_physical());
+                build_pool(cores.unwrap_or(asked_for))?
+                    .install(|| Model::load(&request.model, request.precision))?
             }
         };
         let (source, precision) = (request.model.clone(), request.precision);

@@ -88,8 +88,8 @@ impl PackedDecoder {
     ) -> Result<(Self, String), EngineError> {
         let plan = Plan::new(config, precision)?;
         let make = || {
-            let packed = Packed::new(&plan, weights)?;
-            Ok((packed, weights.sha256()))
+            let (packed, sha256) = rayon::join(|| Packed::new(&plan, weights), || weights.sha256());
+            Ok((packed?, sha256))
         };
         let (packed, sha256) = match weights.files() {
             Some(files) if plan.bytes >= KEPT_FROM_BYTES => {

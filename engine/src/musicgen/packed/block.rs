@@ -82,7 +82,7 @@ pub(super) trait Block: Pod + Send + Sync {
     const ROUNDED: bool;
 
     /// Packs the block's 64 weights of 16 outputs.
-    fn pack(weights: &[[f32; BLOCK]; LANES]) -> Self;
+    fn pack<L: Lanes>(weights: &[[f32; BLOCK]; LANES]) -> Self;
 
     /// What has been packed: weights of 16 outputs.
     #[cfg(test)]
@@ -128,7 +128,8 @@ impl Block for F32 {
     const ROWS: usize = 2;
     const ROUNDED: bool = false;
 
-    fn pack(weights: &[[f32; BLOCK]; LANES]) -> Self {
+    #[inline(always)]
+    fn pack<L: Lanes>(weights: &[[f32; BLOCK]; LANES]) -> Self {
         Self(transpose(weights))
     }
 
@@ -156,7 +157,8 @@ impl Block for Bf16 {
     const ROWS: usize = 2;
     const ROUNDED: bool = false;
 
-    fn pack(weights: &[[f32; BLOCK]; LANES]) -> Self {
+    #[inline(always)]
+    fn pack<L: Lanes>(weights: &[[f32; BLOCK]; LANES]) -> Self {
         Self(transpose(weights).map(|outputs| outputs.map(|w| bf16::from_f32(w).to_bits())))
     }
 
@@ -184,16 +186,20 @@ impl Block for Q8 {
     const ROWS: usize = 4;
     const ROUNDED: bool = true;
 
-    fn pack(weights: &[[f32; BLOCK]; LANES]) -> Self {
+    #[inline(always)]
+    fn pack<L: Lanes>(weights: &[[f32; BLOCK]; LANES]) -> Self {
         let mut block = Self::zeroed();
         for (output, weights) in weights.iter().enumerate() {
             for (group, weights) in weights.as_chunks::<GROUP>().0.iter().enumerate() {
-                let largest = weights.iter().fold(0.0_f32, |max, w| max.max(w.abs()));
+                let [low, high] = pair::<L>(weights);
+                let largest = L::largest(L::max(L::abs(low), L::abs(high)));
                 let scale = scale_bits(largest / 127.0);
                 block.scales[group][output] = scale;
-                for (input, &weight) in weights.iter().enumerate() {
-                    let steps = steps(weight, widen(scale)).clamp(-127.0, 127.0);
-                    block.bytes[group][input / 4][4 * output + input % 4] = (steps + 128.0) as u8;
+                let bytes = steps::<L>([low, high], widen(scale));
+                for (input, byte) in bytes.into_iter().enumerate() {
+                    // From -127 … 127 to 1 … 255.
+                    let byte = byte.cast_unsigned() ^ 128;
+                    block.bytes[group][input / 4][4 * output + input % 4] = byte;
                 }
             }
         }
@@ -239,14 +245,17 @@ impl Block for Q4 {
     const ROWS: usize = 4;
     const ROUNDED: bool = true;
 
-    fn pack(weights: &[[f32; BLOCK]; LANES]) -> Self {
+    #[inline(always)]
+    fn pack<L: Lanes>(weights: &[[f32; BLOCK]; LANES]) -> Self {
         let mut block = Self::zeroed();
         for (output, weights) in weights.iter().enumerate() {
             for (group, weights) in weights.as_chunks::<GROUP>().0.iter().enumerate() {
-                let scale = best_scale_of_4_bits(weights);
+                let weights = pair::<L>(weights);
+                let scale = best_scale_of_4_bits::<L>(weights);
                 block.scales[group][output] = scale;
-                for (input, &weight) in weights.iter().enumerate() {
-                    let half = (steps(weight, widen(scale)).clamp(-8.0, 7.0) + 8.0) as u8;
+                let steps = steps::<L>(weights, widen(scale));
+                for (input, steps) in steps.into_iter().enumerate() {
+                    let half = (steps.clamp(-8, 7) + 8).cast_unsigned();
                     let (high, within) = (input / 16, input % 16);
                     let byte = &mut block.bytes[group][within / 4][4 * output + within % 4];
                     *byte |= half << (4 * high);
@@ -361,39 +370,55 @@ fn scale_bits(scale: f32) -> u16 {
     (scale.to_bits().div_ceil(1 << 16)) as u16
 }
 
-/// How many steps a weight is from zero, to the nearest.
-fn steps(weight: f32, scale: f32) -> f32 {
-    if scale == 0.0 {
-        0.0
-    } else {
-        (weight / scale).round_ties_even()
-    }
+/// A group in two vectors.
+#[inline(always)]
+fn pair<L: Lanes>(weights: &[f32; GROUP]) -> [L::F; 2] {
+    let halves = weights.as_chunks::<LANES>().0;
+    [L::load(&halves[0]), L::load(&halves[1])]
 }
 
-/// The scale that loses least (in squares) of a group at 4 bits. The largest weight of either
-/// sign gets the end of the range that has eight steps, not seven, or comes a little short of
-/// it: the others are then rounded finer.
-fn best_scale_of_4_bits(weights: &[f32; GROUP]) -> u16 {
-    let largest = weights
-        .iter()
-        .copied()
-        .fold(0.0_f32, |max, w| if w.abs() > max.abs() { w } else { max });
+/// How many steps of a scale the weights of a group are from zero, to the nearest; no more than
+/// 127 in size.
+#[inline(always)]
+fn steps<L: Lanes>(weights: [L::F; 2], scale: f32) -> [i8; GROUP] {
+    let back = 1.0 / scale;
+    let back = L::splat(if back.is_finite() { back } else { 0.0 });
+    let mut bytes = [[0; LANES]; 2];
+    L::store_bytes(L::round(L::mul(weights[0], back)), &mut bytes[0]);
+    L::store_bytes(L::round(L::mul(weights[1], back)), &mut bytes[1]);
+    let mut out = [0; GROUP];
+    out.copy_from_slice(bytes.as_flattened());
+    out
+}
+
+/// The scale that loses least (in squares) of a group at 4 bits. The largest weight gets the end
+/// of the range that has eight steps, not seven, or comes a little short of it: the others are
+/// then rounded finer.
+#[inline(always)]
+fn best_scale_of_4_bits<L: Lanes>(weights: [L::F; 2]) -> u16 {
+    let above = L::largest(L::max(weights[0], weights[1]));
+    let zero = L::splat(0.0);
+    let below = L::largest(L::max(L::sub(zero, weights[0]), L::sub(zero, weights[1])));
+    let largest = if above > below { above } else { -below };
     // A scale below zero turns the range around.
     let mut best = (0, f32::INFINITY);
-    for eighths in [-8.0, -7.6, -7.2, -6.8, 7.4, 7.0, 6.6] {
-        let scale = bf16::from_f32(largest / eighths).to_bits();
+    for part in [-8.0, -7.6, -7.2, -6.8, 7.4, 7.0, 6.6] {
+        let scale = bf16::from_f32(largest / part).to_bits();
         let step = widen(scale);
-        if step == 0.0 {
+        let back = 1.0 / step;
+        if !back.is_finite() {
             continue;
         }
-        let back = 1.0 / step;
-        let lost: f32 = weights
-            .iter()
-            .map(|&w| {
-                let rounded = (w * back).round_ties_even().clamp(-8.0, 7.0) * step;
-                (w - rounded) * (w - rounded)
-            })
-            .sum();
+        let mut lost = zero;
+        for weights in weights {
+            let steps = L::to_floats(L::round(L::mul(weights, L::splat(back))));
+            // Within -8 … 7.
+            let steps = L::max(steps, L::splat(-8.0));
+            let steps = L::sub(zero, L::max(L::sub(zero, steps), L::splat(-7.0)));
+            let error = L::sub(weights, L::mul(steps, L::splat(step)));
+            lost = L::add(lost, L::mul(error, error));
+        }
+        let lost = L::sum(lost);
         if lost < best.1 {
             best = (scale, lost);
         }
