@@ -86,7 +86,7 @@ fn take(
         });
     }
     let start = Instant::now();
-    let target = target(request);
+    let target = Target::of(request.length, request.fit);
     // A little more than the bars, to choose from and to join with, as far as the model goes.
     let raw_frames = target.map_or(total_frames, |target| {
         let spare = f64::from(target.spare_beats()) * 60.0 / target.tempo_bpm;
@@ -136,12 +136,22 @@ fn take(
         stream.finish(&mut sink.raw[channel]);
     }
     sink.flush(send);
-    let (channels, fitted) = match &target {
+    let own = facts(model, request, steps, start.elapsed().as_secs_f64());
+    let (channels, raw, facts) = match &target {
         Some(target) => {
-            let (channels, fitted) = fit::into_bars(&sink.whole(), rate_hz, target);
-            (channels, Some(fitted))
+            let mut raw = sink.whole();
+            fit::raw::round(&mut raw);
+            let Some((channels, fitted)) = fit::into_bars_unless(&raw, rate_hz, target, cancelled)
+            else {
+                return Ok(None);
+            };
+            let facts = ClipFacts {
+                fitted: Some(fitted),
+                ..own.played_at(target.played_bpm())
+            };
+            (channels, Some(raw), facts)
         }
-        None => (sink.clip(), None),
+        None => (sink.clip(), None, own),
     };
     let frame_rate_hz = f64::from(rate_hz) / codec.samples_per_frame() as f64;
     Ok(Some(Clip {
@@ -149,33 +159,9 @@ fn take(
         channels,
         codes,
         frame_rate_hz,
-        facts: ClipFacts {
-            seed,
-            fitted,
-            ..facts(model, request, steps, start.elapsed().as_secs_f64())
-        },
+        raw,
+        facts: ClipFacts { seed, ..facts },
     }))
-}
-
-/// What the clip is to be fitted to, if it is.
-fn target(request: &GenerateRequest) -> Option<Target> {
-    let (
-        Some(fit),
-        Length::Bars {
-            bars,
-            beats_per_bar,
-            tempo_bpm,
-        },
-    ) = (request.fit, request.length)
-    else {
-        return None;
-    };
-    Some(Target {
-        bars,
-        beats_per_bar,
-        tempo_bpm,
-        loudness_lufs: fit.loudness_lufs,
-    })
 }
 
 /// Takes the codec's stream and hands it on, cut to the length of the clip, its ends ramped.
@@ -272,6 +258,7 @@ fn facts(model: &Model, request: &GenerateRequest, steps: u32, seconds: f64) -> 
         seed: request.seed,
         sampling: request.sampling,
         length: request.length,
+        made_at_bpm: None,
         key: request.key.clone(),
         fitted: None,
         steps,

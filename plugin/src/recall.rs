@@ -112,6 +112,7 @@ pub(crate) mod tests {
     /// Facts of a clip that nobody made, for the tests of the whole crate.
     pub(crate) fn facts() -> ClipFacts {
         ClipFacts {
+            made_at_bpm: None,
             prompt: "drums, 120 bpm".into(),
             model: "starter".into(),
             model_sha256: "00".into(),
@@ -137,6 +138,7 @@ pub(crate) mod tests {
             channels,
             codes: Vec::new(),
             frame_rate_hz: 50.0,
+            raw: None,
             facts: facts(),
         }
     }

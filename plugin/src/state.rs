@@ -331,6 +331,7 @@ mod tests {
         Arc::new(SavedClip {
             flac: "AAAA".into(),
             facts: ClipFacts {
+                made_at_bpm: None,
                 prompt: "drums".into(),
                 model: "starter".into(),
                 model_sha256: "00".into(),

@@ -136,6 +136,7 @@ fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
         length,
         fit: (!args.raw).then(|| Fit {
             loudness_lufs: args.loudness,
+            play_at_bpm: args.play_at,
             reroll: args.reroll_below.map(|below_score| Reroll {
                 below_score,
                 at_most: args.rerolls,

@@ -42,6 +42,7 @@ fn saved() -> Arc<SavedClip> {
         channels,
         codes: Vec::new(),
         frame_rate_hz: 50.0,
+        raw: None,
         facts: facts(),
     };
     Arc::new(recall::pack(&clip).unwrap())

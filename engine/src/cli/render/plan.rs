@@ -192,6 +192,7 @@ fn requests(matrix: &Matrix, model: &ModelSource) -> Result<Vec<GenerateRequest>
                                 tempo_bpm,
                             },
                             fit: Some(Fit {
+                                play_at_bpm: None,
                                 loudness_lufs: matrix.loudness,
                                 reroll: matrix.reroll_below.map(|below_score| Reroll {
                                     below_score,
