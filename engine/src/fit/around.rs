@@ -4,6 +4,7 @@
 //! rang on after its last bar is folded in already.
 
 use super::bars::{Fitted, Joined, Target};
+use super::level;
 use super::stretch::to_tempo;
 use super::window::Window;
 
@@ -73,5 +74,16 @@ pub fn around(
         join_frames: blend,
         clipped: 0.0,
     };
-    Some(joined.finish(rate_hz, target))
+    // As loud as it is: one that was never fitted has a loudness of its own.
+    let own_lufs = level::measure(channels, rate_hz).integrated_lufs;
+    let as_loud = Target {
+        loudness_lufs: own_lufs.unwrap_or(target.loudness_lufs),
+        ..*target
+    };
+    let (channels, fitted) = joined.finish(rate_hz, &as_loud);
+    let fitted = Fitted {
+        target_lufs: target.loudness_lufs,
+        ..fitted
+    };
+    Some((channels, fitted))
 }
