@@ -136,8 +136,7 @@ fn take(
         stream.finish(&mut sink.raw[channel]);
     }
     sink.flush(send);
-    let own = facts(model, request, steps, start.elapsed().as_secs_f64());
-    let (channels, raw, facts) = match &target {
+    let (channels, raw, fitted) = match &target {
         Some(target) => {
             let mut raw = sink.whole();
             fit::raw::round(&mut raw);
@@ -145,14 +144,14 @@ fn take(
             else {
                 return Ok(None);
             };
-            let facts = ClipFacts {
-                fitted: Some(fitted),
-                ..own.played_at(target.played_bpm())
-            };
-            (channels, Some(raw), facts)
+            (channels, Some(raw), Some(fitted))
         }
-        None => (sink.clip(), None, own),
+        None => (sink.clip(), None, None),
     };
+    let mut facts = facts(model, request, steps, start.elapsed().as_secs_f64());
+    if let Some(target) = &target {
+        facts = facts.played_at(target.played_bpm());
+    }
     let frame_rate_hz = f64::from(rate_hz) / codec.samples_per_frame() as f64;
     Ok(Some(Clip {
         rate_hz,
@@ -160,7 +159,11 @@ fn take(
         codes,
         frame_rate_hz,
         raw,
-        facts: ClipFacts { seed, ..facts },
+        facts: ClipFacts {
+            seed,
+            fitted,
+            ..facts
+        },
     }))
 }
 

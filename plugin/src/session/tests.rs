@@ -425,6 +425,45 @@ fn a_loop_is_fitted_to_the_hosts_tempo_from_its_take_and_back() {
     assert_same(&play(&mut player, 48_000, 251.3), &want[0], 48_000);
 }
 
+/// `cargo test -p barline-plugin --lib refit -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn a_refit_of_eight_seconds() {
+    let (_, session, mut player) = start();
+    session.handle().set_rate(48_000.0);
+    let own = alone(GenerateRequest {
+        length: Length::Bars {
+            bars: 4,
+            beats_per_bar: 4,
+            tempo_bpm: 120.0,
+        },
+        prompt: "techno drums, 120 bpm".into(),
+        ..ask(&BarlineParams::default(), &session)
+    });
+    let packing = Instant::now();
+    let with_take = recall::pack(&own).unwrap();
+    let packing = packing.elapsed();
+    let alone = Clip {
+        raw: None,
+        ..(*own).clone()
+    };
+    let without = recall::pack(&alone).unwrap().flac.len();
+    let take = with_take.raw.as_ref().map_or(0, |raw| raw.flac.len());
+    let stretch = own.facts.fitted.as_ref().map(|fitted| fitted.stretch);
+    println!(
+        "state: {without} bytes without its take, {} with it ({} and {take}), stretch {stretch:?}, packed in {packing:?}",
+        with_take.flac.len() + take,
+        with_take.flac.len(),
+    );
+    session.handle().loaded(packed(&own));
+    settle(&session, &mut player);
+    for bpm in [124.0, 90.0, 124.0, 120.0] {
+        let start = Instant::now();
+        let how = rest_at(&session, &mut player, bpm, true).map(|following| following.how);
+        println!("{bpm} BPM: {how:?} after {:?}", start.elapsed());
+    }
+}
+
 #[test]
 fn a_project_without_a_take_is_stretched_around_its_join() {
     let (_, session, mut player) = start();
