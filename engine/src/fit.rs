@@ -6,8 +6,8 @@
 //! what was asked for, and the same samples give the same result.
 //!
 //! Reading order: [`measure`] (`onset`, `tempo`, `pulse`; `chroma`, `key`), then [`into_bars`]
-//! in `bars` (`window`, `stretch`, `join`, `level`, `seam`, `score`), and [`around`] for a loop whose
-//! raw take is gone.
+//! in `bars` (`raw`, `window`, `stretch`, `join`, `level`, `seam`, `score`), and [`around`] for a loop
+//! whose raw take is gone.
 //!
 //! The material is what a loop generator makes: one steady tempo, some seconds to half a minute.
 //! So the beats are one rigid grid, found as a whole, which is steadier than a beat tracker that

@@ -13,6 +13,7 @@ fn beat_frame(beat: f64, tempo_bpm: f64) -> usize {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too much arithmetic")]
 fn it_is_repitched_until_the_beat_and_exact_from_there() {
     let own = info(1, 4.0, 120.0, RATE_HZ);
     let (left, right) = noise(own.frames as usize, 1);
@@ -51,6 +52,7 @@ fn it_is_repitched_until_the_beat_and_exact_from_there() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too much arithmetic")]
 fn it_takes_over_without_a_click() {
     let own = info(1, 4.0, 120.0, RATE_HZ);
     let there = info(2, 4.0, 110.0, RATE_HZ);
@@ -73,6 +75,7 @@ fn it_takes_over_without_a_click() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too much arithmetic")]
 fn where_nothing_sounds_it_is_there_at_once() {
     let (own, there) = (info(1, 4.0, 120.0, RATE_HZ), info(2, 4.0, 90.0, RATE_HZ));
     let clip = noise(own.frames as usize, 1);
@@ -95,6 +98,7 @@ fn where_nothing_sounds_it_is_there_at_once() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "too much arithmetic")]
 fn newer_clips_take_its_place() {
     let clip = |id, tempo_bpm| info(id, 4.0, tempo_bpm, RATE_HZ);
     let samples = |id: u64, tempo_bpm| noise(clip(id, tempo_bpm).frames as usize, id);
