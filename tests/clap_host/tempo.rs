@@ -254,8 +254,8 @@ fn pitch_and_grid(_: &Path) -> Result<()> {
                 (off - pitch).abs() < 1.0,
                 "{tempo_bpm} BPM: {off} cents off"
             );
-            // The stretcher keeps attacks to three quarters of a millisecond.
-            ensure!(worst < 36.0, "{tempo_bpm} BPM: attacks at {late:?}");
+            // Half a millisecond.
+            ensure!(worst < 24.0, "{tempo_bpm} BPM: attacks at {late:?}");
         }
     }
     Ok(())

@@ -59,7 +59,7 @@ impl Prediction {
             .map(|&sample| i64::from(sample))
             .chain(std::iter::repeat(0));
         let predicted = from.map(|sample| {
-            let level = i128::from(sample) * i128::from(self.gain) >> PLACES;
+            let level = (i128::from(sample) * i128::from(self.gain)) >> PLACES;
             level.clamp(i128::from(LOWEST), i128::from(HIGHEST)) as i64
         });
         let wrapped = |value: i64| (((value - LOWEST) & (HIGHEST - LOWEST)) + LOWEST) as i32;
