@@ -107,8 +107,10 @@ fn a_loop_is_fitted_to_the_hosts_tempo_from_its_take_and_back() {
 #[test]
 #[ignore = "a measurement"]
 fn a_refit_of_eight_seconds() {
-    let (_, session, mut player) = start();
+    let (params, session, mut player) = start();
     session.handle().set_rate(48_000.0);
+    let request = ask(&params, &session);
+    settle(&session, &mut player);
     let own = alone(GenerateRequest {
         length: Length::Bars {
             bars: 4,
@@ -116,7 +118,7 @@ fn a_refit_of_eight_seconds() {
             tempo_bpm: 120.0,
         },
         prompt: "techno drums, 120 bpm".into(),
-        ..ask(&BarlineParams::default(), &session)
+        ..request
     });
     let packing = Instant::now();
     let with_take = recall::pack(&own).unwrap();
