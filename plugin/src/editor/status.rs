@@ -147,7 +147,10 @@ fn facts(clip: &ClipView, following: Option<&Following>) -> String {
         format!("{bars:.0} bar{}", if bars > 1.0 { "s" } else { "" }),
     ];
     parts.extend(clip.facts.as_ref().and_then(|facts| facts.key.clone()));
-    parts.push(format!("seed {}", clip.seed));
+    // Another tempo takes its room.
+    if following.is_none() {
+        parts.push(format!("seed {}", clip.seed));
+    }
     parts.join(" · ")
 }
 
