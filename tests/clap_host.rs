@@ -11,6 +11,7 @@ mod params;
 mod reference;
 mod restore;
 mod song;
+mod tempo;
 
 use std::time::{Duration, Instant};
 

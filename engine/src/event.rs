@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
 use crate::fit::Fitted;
-use crate::request::{Length, Precision, Sampling};
+use crate::request::{Fit, Length, Precision, Sampling};
 use crate::resample;
 
 /// One piece of news about a job.
@@ -75,6 +75,9 @@ pub struct Clip {
     pub codes: Vec<Vec<u32>>,
     /// Codec frames a second.
     pub frame_rate_hz: f64,
+    /// Of a loop that was fitted, all that the model made, as it was before (see
+    /// [`crate::fit::raw`]): to fit it again.
+    pub raw: Option<Vec<Vec<f32>>>,
     /// How it came about.
     pub facts: ClipFacts,
 }
@@ -111,8 +114,13 @@ pub struct ClipFacts {
     /// How the weights of the language model were held.
     #[serde(default = "Precision::before_there_was_a_choice")]
     pub precision: Precision,
-    /// Length asked for.
+    /// Length, and the tempo at which it is that long.
     pub length: Length,
+    /// Tempo that the model was asked for, in a loop that was since brought to the tempo of its
+    /// length. Everything that reads a file wants the tempo that it has; only who makes it again wants
+    /// this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_at_bpm: Option<f64>,
     /// Key asked for.
     pub key: Option<String>,
     /// How it was fitted to its bars, if it was.
@@ -128,6 +136,62 @@ pub struct ClipFacts {
 }
 
 impl ClipFacts {
+    /// Length that the model was asked for.
+    #[must_use]
+    pub fn made_length(&self) -> Length {
+        match (self.length, self.made_at_bpm) {
+            (
+                Length::Bars {
+                    bars,
+                    beats_per_bar,
+                    ..
+                },
+                Some(tempo_bpm),
+            ) => Length::Bars {
+                bars,
+                beats_per_bar,
+                tempo_bpm,
+            },
+            (length, _) => length,
+        }
+    }
+
+    /// How the loop was fitted, as it is asked for; `None` for other clips.
+    #[must_use]
+    pub fn fit(&self) -> Option<Fit> {
+        let fitted = self.fitted.as_ref()?;
+        let played_bpm = self.length.tempo_bpm();
+        Some(Fit {
+            loudness_lufs: fitted.target_lufs,
+            play_at_bpm: played_bpm.filter(|_| self.made_at_bpm.is_some()),
+            reroll: None,
+        })
+    }
+
+    /// The facts of the same take when it is played at another tempo, before it is fitted to it.
+    #[must_use]
+    pub fn played_at(&self, played_bpm: f64) -> Self {
+        let made = self.made_length();
+        let made_bpm = made.tempo_bpm().filter(|bpm| *bpm != played_bpm);
+        let length = match made {
+            Length::Bars {
+                bars,
+                beats_per_bar,
+                ..
+            } => Length::Bars {
+                bars,
+                beats_per_bar,
+                tempo_bpm: played_bpm,
+            },
+            seconds => seconds,
+        };
+        Self {
+            length,
+            made_at_bpm: made_bpm,
+            ..self.clone()
+        }
+    }
+
     /// The samples of the clip that these are the facts of at another rate. A loop that was
     /// fitted is resampled around its join; the ends of any other clip are silent.
     #[must_use]

@@ -6,7 +6,8 @@
 //! what was asked for, and the same samples give the same result.
 //!
 //! Reading order: [`measure`] (`onset`, `tempo`, `pulse`; `chroma`, `key`), then [`into_bars`]
-//! in `bars` (`window`, `stretch`, `join`, `level`, `seam`, `score`).
+//! in `bars` (`raw`, `window`, `stretch`, `join`, `level`, `seam`, `score`), and [`around`] for a loop
+//! whose raw take is gone.
 //!
 //! The material is what a loop generator makes: one steady tempo, some seconds to half a minute.
 //! So the beats are one rigid grid, found as a whole, which is steadier than a beat tracker that
@@ -14,6 +15,7 @@
 //! double, no more. Each finding comes with a confidence, and material without a pulse or a key
 //! gives none.
 
+mod around;
 mod bars;
 mod chroma;
 mod join;
@@ -21,6 +23,7 @@ mod key;
 mod level;
 mod onset;
 mod pulse;
+pub mod raw;
 mod ring;
 mod score;
 mod seam;
@@ -31,13 +34,14 @@ mod window;
 
 use serde::{Deserialize, Serialize};
 
-pub use bars::{Fitted, Target, into_bars};
+pub use around::around;
+pub use bars::{Fitted, Target, into_bars, into_bars_unless};
 pub use key::KeyFound;
 pub use level::Loudness;
 pub use pulse::Pulse;
 pub use score::Score;
 pub use seam::{Seam, seam};
-pub use stretch::{CannotStretch, stretch};
+pub use stretch::{CannotStretch, can_follow, stretch};
 pub use window::Grid;
 
 /// What the one who measures knows beforehand.

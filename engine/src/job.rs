@@ -36,7 +36,7 @@ pub(crate) fn alike(a: &GenerateRequest, b: &GenerateRequest) -> bool {
         && a.length == b.length
         && a.sampling.is_guided() == b.sampling.is_guided()
         // These say how much more than the bars is made.
-        && a.fit.is_some() == b.fit.is_some()
+        && a.fit.map(|fit| fit.play_at_bpm) == b.fit.map(|fit| fit.play_at_bpm)
 }
 
 /// Ramps at the ends of a loop that is heard before it is fitted, so that its join does not click
@@ -141,7 +141,7 @@ fn takes(
         Ok(takes) => takes
             .into_iter()
             .zip(attempts)
-            .map(|(take, attempt)| Ok(take.map(|take| take.clip(model, attempt))))
+            .map(|(take, attempt)| Ok(take.and_then(|take| take.clip(model, attempt))))
             .collect(),
         Err(error) => attempts.iter().map(|_| Err(error.clone())).collect(),
     }
@@ -165,8 +165,9 @@ fn steps<'m>(
         });
     }
     let start = Instant::now();
+    let target = Target::of(request.length, request.fit);
     // A little more than the bars, to choose from and to join with, as far as the model goes.
-    let raw_frames = target(request).map_or(total_frames, |target| {
+    let raw_frames = target.map_or(total_frames, |target| {
         let spare = f64::from(target.spare_beats()) * 60.0 / target.tempo_bpm;
         (total_frames + (spare * f64::from(rate_hz)) as u64).min(limit_frames)
     });
@@ -271,52 +272,40 @@ impl<'m> Take<'m> {
         self.sink.flush(&|event| order.send(event));
     }
 
-    /// The clip, fitted to its bars where that was asked for.
-    fn clip(self, model: &Model, attempt: &Attempt<'_>) -> Clip {
+    /// The clip, fitted to its bars where that was asked for; `None` when it was cancelled then.
+    fn clip(self, model: &Model, attempt: &Attempt<'_>) -> Option<Clip> {
         let request = attempt.order.request();
         let rate_hz = model.codec().rate_hz();
         let begin = Instant::now();
-        let (channels, fitted) = match &target(request) {
+        let target = Target::of(request.length, request.fit);
+        let (channels, raw, fitted) = match &target {
             Some(target) => {
-                let (channels, fitted) = fit::into_bars(&self.sink.whole(), rate_hz, target);
-                (channels, Some(fitted))
+                let mut raw = self.sink.whole();
+                fit::raw::round(&mut raw);
+                let cancelled = || attempt.order.cancelled();
+                let (channels, fitted) = fit::into_bars_unless(&raw, rate_hz, target, &cancelled)?;
+                (channels, Some(raw), Some(fitted))
             }
-            None => (self.sink.clip(), None),
+            None => (self.sink.clip(), None, None),
         };
         let seconds = self.seconds + begin.elapsed().as_secs_f64();
-        Clip {
+        let mut facts = facts(model, request, self.steps, seconds);
+        if let Some(target) = &target {
+            facts = facts.played_at(target.played_bpm());
+        }
+        Some(Clip {
             rate_hz,
             channels,
+            codes: self.codes,
             frame_rate_hz: f64::from(rate_hz) / model.codec().samples_per_frame() as f64,
+            raw,
             facts: ClipFacts {
                 seed: attempt.seed(),
                 fitted,
-                ..facts(model, request, self.steps, seconds)
+                ..facts
             },
-            codes: self.codes,
-        }
+        })
     }
-}
-
-/// What the clip is to be fitted to, if it is.
-fn target(request: &GenerateRequest) -> Option<Target> {
-    let (
-        Some(fit),
-        Length::Bars {
-            bars,
-            beats_per_bar,
-            tempo_bpm,
-        },
-    ) = (request.fit, request.length)
-    else {
-        return None;
-    };
-    Some(Target {
-        bars,
-        beats_per_bar,
-        tempo_bpm,
-        loudness_lufs: fit.loudness_lufs,
-    })
 }
 
 /// Takes the codec's stream and hands it on, cut to the length of the clip, its ends ramped.
@@ -414,6 +403,7 @@ fn facts(model: &Model, request: &GenerateRequest, steps: u32, seconds: f64) -> 
         sampling: request.sampling,
         precision: model.precision(),
         length: request.length,
+        made_at_bpm: None,
         key: request.key.clone(),
         fitted: None,
         steps,

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::EngineError;
+use crate::fit;
 use crate::model::Size;
 
 /// Where a model's files come from.
@@ -120,6 +121,15 @@ impl Length {
         }
     }
 
+    /// Beats a minute, of bars.
+    #[must_use]
+    pub fn tempo_bpm(&self) -> Option<f64> {
+        match *self {
+            Self::Seconds(_) => None,
+            Self::Bars { tempo_bpm, .. } => Some(tempo_bpm),
+        }
+    }
+
     /// The length in frames at `rate_hz`, to the nearest frame.
     #[must_use]
     pub fn frames(&self, rate_hz: u32) -> u64 {
@@ -168,6 +178,10 @@ impl Sampling {
 pub struct Fit {
     /// Loudness of the loop, as far as a true peak of -1 dB allows.
     pub loudness_lufs: f64,
+    /// Tempo that the loop is played at, when it is another than the one that the model is asked
+    /// for: the same take, brought there with its pitch kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub play_at_bpm: Option<f64>,
     /// Another try with the next seed for loops that come out badly.
     pub reroll: Option<Reroll>,
 }
@@ -186,6 +200,7 @@ impl Default for Fit {
     fn default() -> Self {
         Self {
             loudness_lufs: -14.0,
+            play_at_bpm: None,
             reroll: None,
         }
     }
@@ -244,6 +259,9 @@ impl GenerateRequest {
         }
         if let Some(fit) = self.fit {
             range("the loudness in LUFS", fit.loudness_lufs, -60.0, 0.0)?;
+            if let Some(play_at_bpm) = fit.play_at_bpm {
+                self.check_play_at(play_at_bpm)?;
+            }
             if let Some(reroll) = fit.reroll {
                 range(
                     "the number of re-rolls",
@@ -262,6 +280,19 @@ impl GenerateRequest {
         range("the temperature", f64::from(temperature), 0.01, 10.0)?;
         range("top-p", f64::from(top_p), 0.0, 1.0)?;
         range("the guidance scale", f64::from(guidance), 1.0, 20.0)
+    }
+
+    /// Only bars have a tempo, and a stretch that goes too far is no loop any more.
+    fn check_play_at(&self, play_at_bpm: f64) -> Result<(), EngineError> {
+        let made_bpm = self.length.tempo_bpm();
+        if made_bpm.is_some_and(|made_bpm| fit::can_follow(made_bpm, play_at_bpm)) {
+            return Ok(());
+        }
+        Err(EngineError::Setting {
+            name: "the tempo to play at in BPM",
+            value: play_at_bpm.to_string(),
+            allowed: "between two thirds and one and a half times the tempo of its bars".into(),
+        })
     }
 }
 
@@ -345,6 +376,18 @@ mod tests {
             ..bars(1, 90.0)
         };
         assert_eq!(blank.check(), Err(EngineError::EmptyPrompt));
+        let played_at = |length, play_at_bpm| GenerateRequest {
+            fit: Some(Fit {
+                play_at_bpm: Some(play_at_bpm),
+                ..Fit::default()
+            }),
+            ..request(length)
+        };
+        let at_90 = bars(1, 90.0).length;
+        assert!(played_at(at_90, 100.0).check().is_ok());
+        assert!(played_at(at_90, 200.0).check().is_err());
+        assert!(played_at(at_90, f64::NAN).check().is_err());
+        assert!(played_at(Length::Seconds(2.0), 90.0).check().is_err());
         let mut hot = bars(1, 90.0);
         hot.sampling.temperature = 0.0;
         assert!(matches!(

@@ -382,8 +382,9 @@ fn build_pool(threads: NonZeroUsize) -> Result<rayon::ThreadPool, EngineError> {
         })
 }
 
-/// Lets the host's threads go first. Where the system refuses, the work is done all the same.
-pub(crate) fn lower_priority() {
+/// Lets the host's threads go before the calling one. Where the system refuses, the work is done all
+/// the same.
+pub fn lower_priority() {
     use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
     if let Ok(value) = ThreadPriorityValue::try_from(20u8) {
         let _ = set_current_thread_priority(ThreadPriority::Crossplatform(value));

@@ -11,6 +11,7 @@ pub mod params;
 pub mod recall;
 pub mod session;
 pub mod state;
+pub mod tempo;
 pub mod view;
 pub mod wording;
 
@@ -29,8 +30,9 @@ use nice_plug_egui::EguiEditor;
 
 use crate::editor::{Panel, PanelScreen};
 use crate::offline::Patience;
-use crate::params::BarlineParams;
+use crate::params::{BarlineParams, TempoFollow};
 use crate::session::Session;
+use crate::tempo::{Rest, Wish};
 
 /// One instance of the plugin.
 pub struct Barline {
@@ -41,6 +43,7 @@ pub struct Barline {
     player: Player,
     rate_hz: f32,
     offline: bool,
+    rest: Rest,
     patience: Patience,
 }
 
@@ -58,6 +61,7 @@ impl Default for Barline {
             player,
             rate_hz: 48_000.0,
             offline: false,
+            rest: Rest::default(),
             patience: Patience::default(),
         }
     }
@@ -117,6 +121,7 @@ impl Plugin for Barline {
 
     fn reset(&mut self) {
         self.player.reset(f64::from(self.rate_hz));
+        self.rest.reset();
     }
 
     fn process(
@@ -147,6 +152,15 @@ impl Plugin for Barline {
             play: self.params.play.value(),
             sync: self.params.sync.value(),
         };
+        let frames = buffer.samples();
+        let (rate_hz, playing, offline) = (self.rate_hz, host.playing, self.offline);
+        let rested = self
+            .rest
+            .hear(host.tempo, frames, rate_hz, playing, offline);
+        let keep_pitch = self.params.tempo_follow.value() == TempoFollow::KeepPitch;
+        handle
+            .busy()
+            .wish(Wish::new(rested, settings.sync, keep_pitch));
         if self.offline && settings.play && transport.playing {
             let presses = || self.params.generate_presses.load(Ordering::Acquire);
             self.patience

@@ -14,6 +14,18 @@ use crate::state::ProjectStore;
 /// The most bars a clip can be asked for.
 pub const MAX_BARS: i32 = 8;
 
+/// How the clip follows another tempo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum TempoFollow {
+    /// Repitched while the tempo moves, and stretched when it rests.
+    #[id = "keep_pitch"]
+    #[name = "Keep pitch"]
+    KeepPitch,
+    /// Faster is higher, as on a record player.
+    #[id = "repitch"]
+    Repitch,
+}
+
 /// Parameters, and the state that is none (see [`crate::state`]).
 #[derive(Params)]
 pub struct BarlineParams {
@@ -51,6 +63,10 @@ pub struct BarlineParams {
     /// A momentary button: switching it on asks for a clip.
     #[id = "generate"]
     pub generate: BoolParam,
+    /// What becomes of the clip's pitch when the host's tempo is another than the clip's. Last, since
+    /// some hosts count parameters.
+    #[id = "tempo_follow"]
+    pub tempo_follow: EnumParam<TempoFollow>,
 
     /// How often `generate` was switched on; the session compares.
     pub generate_presses: Arc<AtomicU32>,
@@ -123,6 +139,7 @@ impl Default for BarlineParams {
                     presses.fetch_add(1, Ordering::Release);
                 }
             })),
+            tempo_follow: EnumParam::new("Tempo follow", TempoFollow::KeepPitch),
             generate_presses,
         }
     }
@@ -152,7 +169,8 @@ mod tests {
                 "top_k",
                 "top_p",
                 "reroll_below",
-                "generate"
+                "generate",
+                "tempo_follow"
             ]
         );
         let fields: Vec<String> = BarlineParams::default()

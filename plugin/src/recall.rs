@@ -1,19 +1,28 @@
-//! A finished clip as text inside a project: FLAC in base64, and back.
+//! A finished clip and its raw take as text inside a project: FLAC in base64, and back.
 //!
 //! Session thread. 24 bits, so that a WAV of 24 bits saved after a project was opened again is
-//! the one from before but for its last bit; at 16 bits it would not be. A mono loop takes
+//! the one from before but for its last bit; at 16 bits it would not be. A mono take takes
 //! about 80 kB a second in the state. The other way, the clip's tokens (0.3 kB a second) decoded
 //! on load, needs the very model that made them on every machine that opens the project.
+//!
+//! The take comes along, to be fitted to another tempo, to the bit as it was fitted the first time (see
+//! `barline_engine::fit::raw`): what is heard and exported at another tempo is the same after the
+//! project was opened again. The loop comes along too, as its difference from the take: cut anew
+//! from it on load, it would sound different after every change to the fit.
 
 use std::io::Cursor;
 
+use barline_engine::fit::raw;
 use barline_engine::{Clip, file};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flac_codec::decode::FlacSampleReader;
 use flac_codec::metadata::Metadata;
 
-use crate::state::SavedClip;
+pub use self::prediction::Prediction;
+use crate::state::{SavedClip, SavedRaw};
+
+mod prediction;
 
 const BITS: u16 = 24;
 /// Full scale of 24-bit samples.
@@ -43,6 +52,8 @@ pub struct Recalled {
     pub rate_hz: u32,
     /// Samples by channel, 1 or 2, of equal lengths.
     pub channels: Vec<Vec<f32>>,
+    /// The take that it was cut from; `None` in projects of before takes were kept.
+    pub raw: Option<Vec<Vec<f32>>>,
 }
 
 /// Packs a clip.
@@ -50,16 +61,29 @@ pub struct Recalled {
 /// # Errors
 /// [`RecallError::Encode`] when the encoder refuses it.
 pub fn pack(clip: &Clip) -> Result<SavedClip, RecallError> {
-    let fail = |what: String| RecallError::Encode(what);
-    let frames = clip.frames();
-    if frames == 0 || clip.channels.iter().any(|channel| channel.len() != frames) {
-        return Err(fail("it is empty".into()));
-    }
-    let mut flac = Cursor::new(Vec::new());
-    file::encode_flac(&mut flac, clip.rate_hz, BITS, &clip.channels, &[])
-        .map_err(|error| fail(error.to_string()))?;
+    let fitted = whole_numbers(&clip.channels, 1.0);
+    let Some(take) = &clip.raw else {
+        return Ok(SavedClip {
+            flac: encode(clip.rate_hz, &fitted)?,
+            raw: None,
+            facts: clip.facts.clone(),
+        });
+    };
+    let halvings = raw::halvings(take);
+    let scale = raw::scale(halvings);
+    let take = whole_numbers(take, scale);
+    let prediction = Prediction::of(&clip.facts, clip.rate_hz, scale);
+    let pairs = fitted.iter().zip(&take);
+    let left: Vec<Vec<i32>> = pairs
+        .map(|(channel, take)| prediction.take_from(channel, take))
+        .collect();
     Ok(SavedClip {
-        flac: STANDARD.encode(flac.into_inner()),
+        flac: encode(clip.rate_hz, &left)?,
+        raw: Some(SavedRaw {
+            flac: encode(clip.rate_hz, &take)?,
+            halvings,
+            prediction,
+        }),
         facts: clip.facts.clone(),
     })
 }
@@ -69,9 +93,60 @@ pub fn pack(clip: &Clip) -> Result<SavedClip, RecallError> {
 /// # Errors
 /// [`RecallError::Decode`] when it is not what [`pack`] makes.
 pub fn unpack(saved: &SavedClip) -> Result<Recalled, RecallError> {
+    let (rate_hz, mut fitted) = decode(&saved.flac)?;
+    let mut raw = None;
+    if let Some(kept) = &saved.raw {
+        let (raw_rate_hz, take) = decode(&kept.flac)?;
+        if (raw_rate_hz, take.len()) != (rate_hz, fitted.len()) {
+            let what = "the take is not the clip's".to_owned();
+            return Err(RecallError::Decode(what));
+        }
+        for (channel, take) in fitted.iter_mut().zip(&take) {
+            *channel = kept.prediction.add_to(channel, take);
+        }
+        raw = Some(samples(&take, raw::scale(kept.halvings)));
+    }
+    Ok(Recalled {
+        rate_hz,
+        channels: samples(&fitted, 1.0),
+        raw,
+    })
+}
+
+/// Samples of 24 bits, the highest of which is `scale`.
+fn whole_numbers(channels: &[Vec<f32>], scale: f32) -> Vec<Vec<i32>> {
+    let whole = |sample: &f32| (sample / scale * SCALE).round().clamp(-SCALE, SCALE - 1.0) as i32;
+    let channels = channels.iter();
+    channels
+        .map(|channel| channel.iter().map(whole).collect())
+        .collect()
+}
+
+fn samples(channels: &[Vec<i32>], scale: f32) -> Vec<Vec<f32>> {
+    let sample = |whole: &i32| *whole as f32 / SCALE * scale;
+    let channels = channels.iter();
+    channels
+        .map(|channel| channel.iter().map(sample).collect())
+        .collect()
+}
+
+fn encode(rate_hz: u32, channels: &[Vec<i32>]) -> Result<String, RecallError> {
+    let frames = channels.first().map_or(0, Vec::len);
+    if frames == 0 || channels.iter().any(|channel| channel.len() != frames) {
+        return Err(RecallError::Encode("it is empty".into()));
+    }
+    let mut flac = Cursor::new(Vec::new());
+    // Samples of 24 bits are the same as floats.
+    file::encode_flac(&mut flac, rate_hz, BITS, &samples(channels, 1.0), &[])
+        .map_err(|error| RecallError::Encode(error.to_string()))?;
+    Ok(STANDARD.encode(flac.into_inner()))
+}
+
+/// Rate and samples by channel, 1 or 2, of equal lengths.
+fn decode(flac: &str) -> Result<(u32, Vec<Vec<i32>>), RecallError> {
     let fail = |what: String| RecallError::Decode(what);
     let bytes = STANDARD
-        .decode(&saved.flac)
+        .decode(flac)
         .map_err(|error| fail(error.to_string()))?;
     let mut reader =
         FlacSampleReader::new(Cursor::new(bytes)).map_err(|error| fail(error.to_string()))?;
@@ -90,9 +165,9 @@ pub fn unpack(saved: &SavedClip) -> Result<Recalled, RecallError> {
     reader
         .read_to_end(&mut samples)
         .map_err(|error| fail(error.to_string()))?;
-    let channels: Vec<Vec<f32>> = (0..count)
+    let channels: Vec<Vec<i32>> = (0..count)
         .map(|channel| samples.iter().skip(channel).step_by(count))
-        .map(|channel| channel.map(|sample| *sample as f32 / SCALE).collect())
+        .map(|channel| channel.copied().collect())
         .collect();
     if channels
         .iter()
@@ -100,7 +175,7 @@ pub fn unpack(saved: &SavedClip) -> Result<Recalled, RecallError> {
     {
         return Err(fail("it is cut off".into()));
     }
-    Ok(Recalled { rate_hz, channels })
+    Ok((rate_hz, channels))
 }
 
 #[cfg(test)]
@@ -112,6 +187,7 @@ pub(crate) mod tests {
     /// Facts of a clip that nobody made, for the tests of the whole crate.
     pub(crate) fn facts() -> ClipFacts {
         ClipFacts {
+            made_at_bpm: None,
             prompt: "drums, 120 bpm".into(),
             model: "starter".into(),
             model_sha256: "00".into(),
@@ -138,6 +214,7 @@ pub(crate) mod tests {
             channels,
             codes: Vec::new(),
             frame_rate_hz: 50.0,
+            raw: None,
             facts: facts(),
         }
     }
@@ -190,6 +267,59 @@ pub(crate) mod tests {
         }
     }
 
+    /// A loop that is the take from a frame on, louder; or, stretched, anything.
+    fn with_take(stretch: f64, take: Vec<f32>) -> Clip {
+        let gain_db = 3.52;
+        let gain = 10f32.powf(gain_db as f32 / 20.0);
+        let mut take = vec![take];
+        raw::round(&mut take);
+        let channel = take[0][320..8_320].iter().map(|x| x * gain).collect();
+        let fitted = serde_json::json!({
+            "grid": "Free", "start_seconds": 0.01, "stretch": stretch, "join_seconds": 0.0,
+            "target_lufs": -14.0, "gain_db": gain_db, "key": null,
+            "loudness": { "integrated_lufs": -14.0, "true_peak_db": -1.0 },
+            "score": { "total": 1, "grid": 1, "join": 1, "level": 1, "silence": 1, "clipping": 1 },
+        });
+        Clip {
+            raw: Some(take),
+            facts: ClipFacts {
+                fitted: Some(serde_json::from_value(fitted).unwrap()),
+                ..facts()
+            },
+            ..clip(vec![channel])
+        }
+    }
+
+    #[test]
+    fn a_take_comes_back_to_the_bit_and_its_loop_with_it() {
+        let quiet = |channel: Vec<f32>| channel.iter().map(|x| x * 0.5).collect();
+        for stretch in [1.0, 1.03] {
+            for take in [hard_channel(0.0), quiet(hard_channel(1.0))] {
+                let clip = with_take(stretch, take);
+                let saved = pack(&clip).unwrap();
+                let back = unpack(&saved).unwrap();
+                assert_eq!(back.raw, clip.raw);
+                for (a, b) in clip.channels[0].iter().zip(&back.channels[0]) {
+                    assert!(
+                        (a.clamp(-1.0, 1.0) - b).abs() <= 1.0 / SCALE,
+                        "{a} became {b}"
+                    );
+                }
+            }
+        }
+        // What the take says of the loop is not kept twice.
+        let size = |stretch| {
+            let saved = pack(&with_take(stretch, hard_channel(0.3))).unwrap();
+            saved.flac.len()
+        };
+        assert!(
+            size(1.0) < size(1.03) / 2,
+            "{} of {}",
+            size(1.0),
+            size(1.03)
+        );
+    }
+
     #[test]
     fn damage_is_an_error() {
         let good = pack(&clip(vec![hard_channel(0.0)])).unwrap();
@@ -203,5 +333,17 @@ pub(crate) mod tests {
             assert!(matches!(unpack(&bad), Err(RecallError::Decode(_))));
         }
         assert!(pack(&clip(vec![Vec::new()])).is_err());
+        let whole = pack(&with_take(1.0, hard_channel(0.0))).unwrap();
+        let damaged = |damage: fn(&mut SavedRaw)| {
+            let mut bad = whole.clone();
+            damage(bad.raw.as_mut().unwrap());
+            assert!(matches!(unpack(&bad), Err(RecallError::Decode(_))));
+        };
+        damaged(|raw| raw.flac.truncate(raw.flac.len() / 2));
+        damaged(|raw| raw.flac.clear());
+        let stereo = pack(&clip(vec![hard_channel(0.0), hard_channel(1.0)])).unwrap();
+        let mut bad = whole.clone();
+        bad.flac = stereo.flac;
+        assert!(matches!(unpack(&bad), Err(RecallError::Decode(_))));
     }
 }

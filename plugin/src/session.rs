@@ -13,6 +13,7 @@
 //! ended (see `build.rs`).
 
 mod feed;
+mod follow;
 mod making;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use crossbeam_channel::Sender;
 use self::worker::Worker;
 use crate::params::BarlineParams;
 use crate::state::Loaded;
+use crate::tempo::Wish;
 use crate::view::{Live, Message, Snapshot, UiAction};
 
 /// The panel, as far as a session is concerned.
@@ -63,6 +65,10 @@ pub struct Busy {
     done: AtomicU64,
     /// Presses of the parameter `generate` of which the same is true.
     presses_done: AtomicU32,
+    /// What the audio thread wishes of the clip's tempo, as bits, and the last such wish that
+    /// has come true.
+    wish: AtomicU64,
+    wish_done: AtomicU64,
     /// Moves whenever there is progress.
     progress: AtomicU64,
     ended: AtomicBool,
@@ -74,7 +80,18 @@ impl Busy {
     pub fn now(&self, presses: u32) -> bool {
         !self.ended.load(Ordering::Acquire)
             && (self.asked.load(Ordering::Acquire) != self.done.load(Ordering::Acquire)
-                || self.presses_done.load(Ordering::Acquire) != presses)
+                || self.presses_done.load(Ordering::Acquire) != presses
+                || self.wish_done.load(Ordering::Acquire) != self.wish.load(Ordering::Acquire))
+    }
+
+    /// Audio thread: the tempo that the clip is to be played at.
+    pub fn wish(&self, wish: Wish) {
+        self.wish.store(wish.bits(), Ordering::Release);
+    }
+
+    /// The newest wish.
+    fn wished(&self) -> Wish {
+        Wish::from_bits(self.wish.load(Ordering::Acquire))
     }
 
     /// A number that changes while there is progress.

@@ -5,7 +5,7 @@
 //! It is one JSON field, `project`, of nice-plug's state, with a version of its own:
 //!
 //! ```json
-//! {"version": 1, "prompt": "dusty lo-fi drums", "genre": null, "mood": null,
+//! {"version": 2, "prompt": "dusty lo-fi drums", "genre": null, "mood": null,
 //!  "instruments": [], "key": "A minor", "beats_per_bar": 4, "tempo_bpm": 84.0,
 //!  "seed": 7, "seed_locked": true, "model": "Starter",
 //!  "clip": null, "generate": false}
@@ -15,9 +15,11 @@
 //! the state is loaded, at the state's own tempo, and is saved while one is being made, so
 //! that a project closed too early goes on where it was.
 //!
-//! The clip comes along as FLAC (see [`crate::recall`]), so that a project sounds the same on
-//! a machine that has another model or none; its facts (prompt, seed, settings, model hash)
-//! are enough to make it again.
+//! The clip and the raw take that it was cut from come along as FLAC (see [`crate::recall`]), so
+//! that a project sounds the same at every tempo on a machine that has another model or none;
+//! its facts (prompt, seed, settings, model hash) are enough to make it again.
+//!
+//! Version 1 had the clip alone. Such a clip is read as it is.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -28,8 +30,10 @@ use nice_plug::plugin::PluginState;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::recall::Prediction;
+
 /// The version that this build writes; it reads this one and all before it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Name of the field in nice-plug's state.
 const FIELD: &str = "project";
@@ -85,10 +89,25 @@ impl Default for Project {
 /// A finished clip as it lies in the state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SavedClip {
-    /// Mono or stereo FLAC of 24 bits at the model's rate, in base64.
+    /// Mono or stereo FLAC of 24 bits at the model's rate, in base64: the clip, or where its take is
+    /// kept its difference from that.
     pub flac: String,
+    /// The take that it was cut from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<SavedRaw>,
     /// How it came about.
     pub facts: ClipFacts,
+}
+
+/// A raw take as it lies in the state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SavedRaw {
+    /// FLAC of the same form.
+    pub flac: String,
+    /// How often it was halved to lie below full scale.
+    pub halvings: u32,
+    /// Where in it the clip lies.
+    pub prediction: Prediction,
 }
 
 /// Why a saved state is not used.
@@ -132,7 +151,8 @@ impl Saved {
         if version > u64::from(VERSION) {
             return Err(StateError::Newer { version });
         }
-        // Migrations of older versions go here, from one to the next, on the JSON value.
+        // Migrations of older versions go here, from one to the next, on the JSON value. From 1 to
+        // 2 nothing changes: a clip without a take is one whose `flac` is all of it.
         let saved: Self = serde_json::from_value(value).map_err(|e| corrupt(e.to_string()))?;
         let Project {
             prompt,
@@ -330,7 +350,9 @@ mod tests {
     fn saved_clip() -> Arc<SavedClip> {
         Arc::new(SavedClip {
             flac: "AAAA".into(),
+            raw: None,
             facts: ClipFacts {
+                made_at_bpm: None,
                 prompt: "drums".into(),
                 model: "starter".into(),
                 model_sha256: "00".into(),
@@ -423,7 +445,7 @@ mod tests {
             (r#"{"version": 1, "seed": -1}"#, "cannot be read"),
             (r#"{"version": 1, "key": "H dur"}"#, "is not a key"),
             (r#"{"version": 1, "clip": {"flac": 3}}"#, "cannot be read"),
-            (r#"{"version": 2, "prompt": "drums"}"#, "newer Barline"),
+            (r#"{"version": 3, "prompt": "drums"}"#, "newer Barline"),
             (r#"{"version": 18446744073709551615}"#, "newer Barline"),
         ];
         for (field, words) in words {

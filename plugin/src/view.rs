@@ -93,6 +93,32 @@ pub enum Message {
     Info(String),
 }
 
+/// How a clip is played at another tempo than its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Stretched.
+    PitchKept,
+    /// Repitched until it is stretched.
+    Stretching,
+    /// Repitched, as the parameter says.
+    Repitched,
+    /// Repitched: a stretch so far would not sound fair.
+    TooFar,
+    /// Repitched: it can't be stretched.
+    Refused,
+}
+
+/// A clip at another tempo than its own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Following {
+    /// Its own tempo.
+    pub made_bpm: f64,
+    /// The host's, at rest.
+    pub host_bpm: f64,
+    /// What is done about it.
+    pub how: How,
+}
+
 /// All that the panel shows of a session, as of one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
@@ -100,6 +126,8 @@ pub struct Snapshot {
     pub phase: Phase,
     /// The clip in the picture.
     pub clip: Option<ClipView>,
+    /// What becomes of it at the host's tempo, when that is another.
+    pub following: Option<Following>,
     /// The newest line for the user.
     pub message: Option<Message>,
     /// Playing by its own clock while the transport stands.

@@ -7,6 +7,7 @@ use barline_engine::fit::Grid;
 use barline_engine::prompt::{self, Key};
 
 use crate::state::Project;
+use crate::view::{Following, How};
 
 /// Genres that can be picked.
 pub const GENRES: [&str; 20] = [
@@ -136,9 +137,44 @@ pub fn verdict(facts: &ClipFacts) -> String {
     parts.join(" · ")
 }
 
+/// What becomes of a loop at another tempo than its own: `120 → 124 BPM, pitch kept`.
+#[must_use]
+pub fn following(following: &Following) -> String {
+    let Following {
+        made_bpm,
+        host_bpm,
+        how,
+    } = following;
+    let how = match how {
+        How::PitchKept => "pitch kept",
+        How::Stretching => "repitched, stretching…",
+        How::Repitched => "repitched",
+        How::TooFar => "repitched: too far to stretch",
+        How::Refused => "repitched: cannot be stretched",
+    };
+    let (made, host) = (tidy(*made_bpm), tidy(*host_bpm));
+    format!("{made} → {host} BPM, {how}")
+}
+
+/// A tempo with as many decimals as it needs, two at most.
+#[must_use]
+pub fn tidy(bpm: f64) -> f64 {
+    (bpm * 100.0).round() / 100.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tempo_change_is_told() {
+        let told = following(&Following {
+            made_bpm: 120.0,
+            host_bpm: 97.504,
+            how: How::PitchKept,
+        });
+        assert_eq!(told, "120 → 97.5 BPM, pitch kept");
+    }
 
     #[test]
     fn picks_and_words_are_joined() {

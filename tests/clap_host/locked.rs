@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use serde_json::json;
 
 use super::alone::alone;
 use super::host::Bundle;
@@ -66,6 +67,11 @@ fn jumps_and_tempo_changes(folder: &Path) -> Result<()> {
     let reference = HOUSE.reference(folder, RATE_HZ as u32)?;
     let bundle = Bundle::load()?;
     let (mut host, _) = with_clip(&bundle, &HOUSE, RATE_HZ)?;
+    let project = host.project()?;
+    host.load(
+        &project,
+        &json!({ "tempo_follow": { "string": "repitch" } }),
+    )?;
     // Forwards, back, before the start of the song, far on, and off the grid of frames.
     for beats in [2.25, 0.5, -3.75, 4_001.0, 1.000_3] {
         let mut song = Song::at(120.0, beats);

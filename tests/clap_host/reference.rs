@@ -49,6 +49,16 @@ impl Order {
         self.made(folder, rate_hz, &["--raw"])
     }
 
+    /// The same clip, brought to another tempo with its pitch kept.
+    pub(crate) fn played_at(
+        &self,
+        folder: &Path,
+        rate_hz: u32,
+        tempo_bpm: f64,
+    ) -> Result<Reference> {
+        self.made(folder, rate_hz, &["--play-at", &tempo_bpm.to_string()])
+    }
+
     fn made(&self, folder: &Path, rate_hz: u32, more: &[&str]) -> Result<Reference> {
         let path = folder.join(format!("{}-{}-{rate_hz}.wav", self.seed, self.tempo_bpm));
         let output = programs::generate(self.prompt)?
@@ -68,12 +78,8 @@ impl Order {
         let count = usize::from(reader.spec().channels);
         let samples: Vec<f32> = reader.samples::<f32>().collect::<Result<_, _>>()?;
         let channel = |index: usize| samples.iter().copied().skip(index).step_by(count).collect();
-        let reference = Reference {
-            left: channel(0),
-            // A mono clip sounds on both sides.
-            right: channel(count - 1),
-            beats: self.beats(),
-        };
+        // A mono clip sounds on both sides.
+        let reference = Reference::new(channel(0), channel(count - 1), self.beats());
         reference.check_use()?;
         Ok(reference)
     }
@@ -95,6 +101,11 @@ const SEARCH_FRAMES: i64 = 32;
 const LAG_FRAMES: usize = 48_000;
 
 impl Reference {
+    /// A clip of so many beats.
+    pub(crate) fn new(left: Vec<f32>, right: Vec<f32>, beats: f64) -> Self {
+        Self { left, right, beats }
+    }
+
     /// A clip that is silent, or the same a frame later, would let every comparison pass.
     fn check_use(&self) -> Result<()> {
         let level = rms(self.left.iter().map(|x| f64::from(*x)));

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use tempfile::tempdir;
 
-use super::{files, run, run_bad, second};
+use super::{files, run, run_bad, run_json, second};
 use crate::programs;
 
 #[test]
@@ -26,6 +26,31 @@ fn a_file_is_made_again_from_what_it_says() -> Result<()> {
         std::fs::read(made)? == std::fs::read(&path)?,
         "the recipe makes another file"
     );
+    Ok(())
+}
+
+#[test]
+fn a_loop_played_at_another_tempo_is_made_again() -> Result<()> {
+    let folder = tempdir()?;
+    let path = folder.path().join("loop.wav");
+    let facts = run_json(second(&path)?.args(["--seed", "5", "--play-at", "230.5"]))?;
+    // It is, and says it is, at the tempo that it has; the recipe knows the other.
+    ensure!(facts[0]["tempo_bpm"] == 230.5 && facts[0]["made_at_bpm"] == 240.0);
+    let frames = (4.0 * 60.0 / 230.5 * 32_000.0_f64).round() as usize;
+    ensure!(super::read(&path)?.1[0].len() == frames);
+    let mut again = std::process::Command::new(programs::barline()?);
+    run(again.arg("regenerate").arg(&path))?;
+    let made = folder.path().join("loop_again.wav");
+    ensure!(
+        std::fs::read(made)? == std::fs::read(&path)?,
+        "the recipe makes another file"
+    );
+    for (args, words) in [
+        (["--play-at", "500"], "the tempo to play at"),
+        (["--play-at", "NaN"], "the tempo to play at"),
+    ] {
+        run_bad(second(&path)?.args(args), 2, &[words])?;
+    }
     Ok(())
 }
 

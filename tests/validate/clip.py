@@ -28,11 +28,14 @@ def project(generate: bool) -> dict:
     }
 
 
-def make(barline: Path, folder: Path) -> numpy.ndarray:
-    """Has the command line make the clip; its samples, channels by frames."""
+def make(barline: Path, folder: Path, play_at: float | None = None) -> numpy.ndarray:
+    """Has the command line make the clip, for another tempo than its own if one is given; its
+    samples, channels by frames."""
     path = folder / "reference.wav"
     command = [barline, "generate", PROMPT, "--bars", "1", "--bpm", str(TEMPO_BPM)]
     command += ["--seed", str(SEED), "--rate", str(RATE_HZ), "--bits", "32", "--out", path]
+    if play_at is not None:
+        command += ["--play-at", str(play_at)]
     subprocess.run(command, check=True, capture_output=True)
     samples = read(path)
     if abs(samples).max() < 0.01:
@@ -59,11 +62,18 @@ def beats_of(frames: int, tempo_bpm: float = TEMPO_BPM) -> numpy.ndarray:
     return numpy.arange(frames) * tempo_bpm / (60.0 * RATE_HZ)
 
 
-def error(clip: numpy.ndarray, heard: numpy.ndarray, lag: int = 0) -> float:
-    """The largest difference of a recording, which starts at beat 0 at the clip's tempo, from
-    the clip moved by `lag` frames. Between two frames of the clip either is right."""
+def error(
+    clip: numpy.ndarray,
+    heard: numpy.ndarray,
+    lag: int = 0,
+    beats: numpy.ndarray | None = None,
+) -> float:
+    """The largest difference of a recording, which starts at beat 0 at the clip's tempo unless
+    its `beats` are given, from the clip moved by `lag` frames. Between two frames of the clip
+    either is right."""
     frames = clip.shape[1]
-    position = beats_of(heard.shape[1]) % BEATS / BEATS * frames
+    beats = beats_of(heard.shape[1]) if beats is None else beats
+    position = beats % BEATS / BEATS * frames
     worst = 0.0
     for channel, samples in enumerate(heard):
         source = clip[min(channel, len(clip) - 1)]

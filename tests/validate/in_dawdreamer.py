@@ -16,6 +16,8 @@ from report import arguments, check, finish
 
 LONGEST_SECONDS = 120
 ROUNDS = 2.3
+# Steps of a tempo map in a beat.
+PPQN = 960
 
 
 class Host:
@@ -89,12 +91,54 @@ def main():
     first, second = (juce_state.unpack(each.save()) for each in (host, odd))
     check("and is saved as it was", first == second)
 
+    saved = juce_state.unpack(host.save())
+    saved["params"]["tempo_follow"] = {"string": "repitch"}
     other = Host(args.bundle, args.folder, tempo_bpm=120.0)
-    other.load(host.save())
+    other.load(juce_state.pack(saved))
     other.wait_for_clip()
     off = repitched_error(reference, other.render(1.5))
-    check("repitched at 120 BPM", off < 0.05, f"error at {off:.4f} of the level")
+    check("repitched at 120 BPM, where the parameter says so", off < 0.05, f"error at {off:.4f}")
+
+    stretched = clip.make(args.barline, args.folder, play_at=120.0)
+    saved["params"]["tempo_follow"] = {"string": "keep_pitch"}
+    other.load(juce_state.pack(saved))
+    beats = clip.beats_of(int(seconds * clip.RATE_HZ), 120.0)
+    off = until_heard(other, stretched, lambda: other.render(seconds), beats)
+    check("stretched at 120 BPM where it says that", off < 1e-5, f"off by {off:.1e}")
+
+    tempo_map(args, stretched, saved)
     finish()
+
+
+def until_heard(host, reference, render, beats, start=0):
+    """Renders until the clip is heard from frame `start` on; the error of the last render."""
+    begin = time.monotonic()
+    while True:
+        heard = render()
+        frames = min(heard.shape[1], len(beats))
+        off = clip.error(reference, heard[:, start:frames], beats=beats[start:frames])
+        if off < 1e-5 or time.monotonic() - begin > LONGEST_SECONDS:
+            return off
+        time.sleep(0.2)
+
+
+def tempo_map(args, stretched, saved):
+    """A song that goes from 100 to 120 BPM on its ninth beat and stays there so long that the
+    plugin, for which nobody waits, has the clip at 120 BPM before it is over. dawdreamer changes
+    its tempo between blocks: eight beats at 100 BPM are 450 of them."""
+    slow_beats, slow_bpm, song_seconds = 8, 100.0, 90.0
+    host = Host(args.bundle, args.folder)
+    beats_in_all = int(song_seconds * 120.0 / 60.0) + slow_beats
+    tempo = clip.numpy.full(beats_in_all * PPQN, 120.0)
+    tempo[: slow_beats * PPQN] = slow_bpm
+    host.engine.set_bpm(tempo, ppqn=PPQN)
+    host.load(juce_state.pack(saved))
+    frame = clip.numpy.arange(int(song_seconds * clip.RATE_HZ))
+    slow_frames = slow_beats * 60.0 * clip.RATE_HZ / slow_bpm
+    fast = slow_beats + (frame - slow_frames) * 120.0 / (60.0 * clip.RATE_HZ)
+    late = int((song_seconds - 4.0) * clip.RATE_HZ)
+    off = until_heard(host, stretched, lambda: host.render(song_seconds), fast, start=late)
+    check("stretched on the beat at the end of a tempo map", off < 1e-5, f"off by {off:.1e}")
 
 
 def repitched_error(reference, heard):

@@ -128,8 +128,12 @@ pub(crate) struct GenerateArgs {
     pub(crate) codes: Option<PathBuf>,
     /// Leave a clip of bars as the model made it: not cut at a downbeat, not brought to its
     /// tempo, not joined, not levelled.
-    #[arg(long, conflicts_with_all = ["loudness", "reroll_below", "rerolls"])]
+    #[arg(long, conflicts_with_all = ["loudness", "play_at", "reroll_below", "rerolls"])]
     pub(crate) raw: bool,
+    /// Tempo that the loop is brought to, its pitch kept, after it was made at --bpm: what the plugin
+    /// does when the host's tempo changes.
+    #[arg(long, value_name = "BPM", conflicts_with = "seconds")]
+    pub(crate) play_at: Option<f64>,
     /// Loudness of a loop in LUFS, as far as a true peak of -1 dB allows.
     #[arg(long, default_value_t = -14.0)]
     pub(crate) loudness: f64,

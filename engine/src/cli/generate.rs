@@ -146,6 +146,7 @@ fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
         length,
         fit: (!args.raw).then(|| Fit {
             loudness_lufs: args.loudness,
+            play_at_bpm: args.play_at,
             reroll: args.reroll_below.map(|below_score| Reroll {
                 below_score,
                 at_most: args.rerolls,
@@ -235,10 +236,11 @@ fn out_path(args: &GenerateArgs, request: &GenerateRequest, take: u32) -> PathBu
         return out.with_file_name(format!("{stem}-{}.{ending}", take + 1));
     }
     let words = prompt::name_words(&args.prompt);
+    let play_at_bpm = request.fit.and_then(|fit| fit.play_at_bpm);
     let length = match request.length {
         Length::Bars {
             bars, tempo_bpm, ..
-        } => format!("{tempo_bpm}bpm_{bars}bars"),
+        } => format!("{}bpm_{bars}bars", play_at_bpm.unwrap_or(tempo_bpm)),
         Length::Seconds(seconds) => format!("{seconds}s"),
     };
     let stem = format!("barline_{}_{length}_{}", words.join("-"), request.seed);

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use barline_engine::file::{self, Recipe};
-use barline_engine::{Engine, Fit, GenerateRequest, ModelSource};
+use barline_engine::{Engine, GenerateRequest, ModelSource};
 
 use super::Failure;
 use super::args::RegenerateArgs;
@@ -27,11 +27,8 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
             .map_or(ModelSource::Starter, ModelSource::Folder),
         model_sha256: Some(facts.model_sha256.clone()),
         prompt: facts.prompt.clone(),
-        length: facts.length,
-        fit: facts.fitted.as_ref().map(|fitted| Fit {
-            loudness_lufs: fitted.target_lufs,
-            reroll: None,
-        }),
+        length: facts.made_length(),
+        fit: facts.fit(),
         sampling: facts.sampling,
         seed: facts.seed,
         precision: Some(facts.precision),

@@ -78,6 +78,7 @@ pub(super) fn comment(facts: &ClipFacts) -> String {
     if let Some(grid) = Grid::of(facts) {
         parts.push(format!("{} BPM", grid.tempo_bpm));
         parts.push(format!("{} bars of {}/4", grid.bars, grid.beats_per_bar));
+        parts.extend(facts.made_at_bpm.map(|bpm| format!("made at {bpm} BPM")));
     }
     parts.extend(facts.key.clone());
     parts.push(if facts.sampling.greedy {

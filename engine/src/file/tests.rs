@@ -9,6 +9,7 @@ use crate::request::{Length, Precision, Sampling};
 fn recipe(rate_hz: u32, depth: Depth, length: Length) -> Recipe {
     Recipe {
         facts: ClipFacts {
+            made_at_bpm: None,
             prompt: "dusty <drums> & \"bass\", 90 bpm, A minor".into(),
             model: "starter".into(),
             model_sha256: "ab".repeat(32),

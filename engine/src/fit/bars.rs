@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::join::{self, Material};
 use super::level::{self, Loudness};
 use super::score::{Findings, Score};
-use super::window::{self, Grid};
+use super::window::{self, Grid, Window};
 use super::{Hint, KeyFound, measure, mono, seam, stretch};
 use crate::prompt::Key;
+use crate::request::{Fit, Length};
 
 /// What a loop is to be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,17 +19,54 @@ pub struct Target {
     pub bars: u32,
     /// Quarter-note beats in a bar.
     pub beats_per_bar: u32,
-    /// Beats a minute.
+    /// Beats a minute that the model was asked for.
     pub tempo_bpm: f64,
+    /// Beats a minute that it is played at, if these are others: brought there from `tempo_bpm` with
+    /// its pitch kept.
+    pub play_at_bpm: Option<f64>,
     /// Loudness, as far as a true peak of -1 dB allows.
     pub loudness_lufs: f64,
 }
 
 impl Target {
-    /// Length in seconds.
+    /// What a clip of this length is fitted to, if it is.
+    #[must_use]
+    pub fn of(length: Length, fit: Option<Fit>) -> Option<Self> {
+        match (length, fit) {
+            (
+                Length::Bars {
+                    bars,
+                    beats_per_bar,
+                    tempo_bpm,
+                },
+                Some(fit),
+            ) => Some(Self {
+                bars,
+                beats_per_bar,
+                tempo_bpm,
+                play_at_bpm: fit.play_at_bpm,
+                loudness_lufs: fit.loudness_lufs,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Length in seconds as the model is to make it.
     #[must_use]
     pub fn seconds(&self) -> f64 {
         f64::from(self.beats()) * 60.0 / self.tempo_bpm
+    }
+
+    /// Beats a minute of the loop.
+    #[must_use]
+    pub fn played_bpm(&self) -> f64 {
+        self.play_at_bpm.unwrap_or(self.tempo_bpm)
+    }
+
+    /// Length of the loop in seconds.
+    #[must_use]
+    pub fn played_seconds(&self) -> f64 {
+        f64::from(self.beats()) * 60.0 / self.played_bpm()
     }
 
     /// Length in quarter-note beats.
@@ -82,83 +120,148 @@ impl Fitted {
 /// too short ends in silence.
 #[must_use]
 pub fn into_bars(raw: &[Vec<f32>], rate_hz: u32, target: &Target) -> (Vec<Vec<f32>>, Fitted) {
+    let never = into_bars_unless(raw, rate_hz, target, &|| false);
+    never.unwrap_or_else(|| unreachable!("nobody cancels it"))
+}
+
+/// As [`into_bars`]; `None` when `cancelled` said so on the way.
+///
+/// A loop that is played at another tempo than it was made at is cut at the same beat, and all of
+/// it is stretched, pads and clips without a tempo to trust too: how far is a matter of the two
+/// tempos and not of what was found in the clip, its bars must stay bars, and whoever changes the
+/// tempo of a song expects a pad to stay in the song's key.
+#[must_use]
+pub fn into_bars_unless(
+    raw: &[Vec<f32>],
+    rate_hz: u32,
+    target: &Target,
+    cancelled: &dyn Fn() -> bool,
+) -> Option<(Vec<Vec<f32>>, Fitted)> {
     let hint = Hint {
         tempo_bpm: Some(target.tempo_bpm),
         beats_per_bar: target.beats_per_bar,
     };
     let rate = f64::from(rate_hz);
-    let frames = (target.seconds() * rate).round() as usize;
+    let frames = (target.played_seconds() * rate).round() as usize;
     let mut clean = raw.to_vec();
     for sample in clean.iter_mut().flatten() {
         *sample = if sample.is_finite() { *sample } else { 0.0 };
     }
     level::remove_dc(&mut clean);
     let found = measure(&clean, rate_hz, hint);
+    if cancelled() {
+        return None;
+    }
     let mut window = window::find(&mono(&clean), rate_hz, &found, target);
     let start = (window.start_seconds * rate).round() as usize;
     let part: Vec<Vec<f32>> = clean
         .iter()
         .map(|channel| channel[start.min(channel.len())..].to_vec())
         .collect();
-    let mut at_tempo = stretch(&part, rate_hz, window.ratio).unwrap_or_else(|_| {
-        window.grid = Grid::Free;
-        window.ratio = 1.0;
-        part
-    });
+    let follow = target.tempo_bpm / target.played_bpm();
+    let mut at_tempo = stretch::to_tempo(&part, rate_hz, window.ratio, follow)
+        .or_else(|_| {
+            window.grid = Grid::Free;
+            window.ratio = 1.0;
+            stretch::to_tempo(&part, rate_hz, 1.0, follow)
+        })
+        .unwrap_or(part);
+    if cancelled() {
+        return None;
+    }
     for channel in &mut at_tempo {
         channel.resize(channel.len().max(frames), 0.0);
     }
     let beatless =
-        (window.grid == Grid::Beatless).then(|| (60.0 / target.tempo_bpm * rate) as usize);
-    let (mut channels, join_frames) = join::fold(&Material {
+        (window.grid == Grid::Beatless).then(|| (60.0 / target.played_bpm() * rate) as usize);
+    let (channels, join_frames) = join::fold(&Material {
         channels: &at_tempo,
         rate_hz,
         frames,
         beatless,
     });
-    // What was cut off and folded may have moved the mean.
-    level::remove_dc(&mut channels);
-    let raw_loudness = level::measure(&channels, rate_hz);
-    let gain_db = micro(level::gain_db(&raw_loudness, target.loudness_lufs));
-    level::apply(&mut channels, gain_db);
-    let measured = measure(&channels, rate_hz, hint);
+    if cancelled() {
+        return None;
+    }
     let raw_samples = raw.iter().flatten();
     let clipped = raw_samples.clone().filter(|x| x.abs() >= 1.0).count();
-    let score = Score::of(&Findings {
-        channels: &channels,
-        measured: &measured,
-        grid: window.grid,
-        tempo_bpm: target.tempo_bpm,
-        seconds: target.seconds(),
-        beats: target.beats(),
-        seam: seam(&channels, rate_hz, target.beats()),
-        raw_lufs: raw_loudness.integrated_lufs,
-        clipped: clipped as f64 / raw_samples.count().max(1) as f64,
-    });
-    let moved = |value: Option<f64>| value.map(|value| micro(value + gain_db));
-    let fitted = Fitted {
-        grid: match window.grid {
-            Grid::Steady { tempo_bpm } => Grid::Steady {
-                tempo_bpm: micro(tempo_bpm),
-            },
-            other => other,
-        },
-        start_seconds: micro(window.start_seconds),
-        stretch: micro(window.ratio),
-        join_seconds: micro(join_frames as f64 / rate),
-        target_lufs: target.loudness_lufs,
-        gain_db,
-        loudness: Loudness {
-            integrated_lufs: moved(raw_loudness.integrated_lufs),
-            true_peak_db: moved(raw_loudness.true_peak_db),
-        },
-        key: measured.key.map(|key| KeyFound {
-            confidence: (key.confidence * 100.0).round() / 100.0,
-            ..key
-        }),
-        score,
+    let clipped = clipped as f64 / raw_samples.count().max(1) as f64;
+    let joined = Joined {
+        channels,
+        window,
+        join_frames,
+        clipped,
     };
-    (channels, fitted)
+    Some(joined.finish(rate_hz, target))
+}
+
+/// A loop that is not levelled and judged yet.
+pub(super) struct Joined {
+    pub(super) channels: Vec<Vec<f32>>,
+    /// Where it was cut from.
+    pub(super) window: Window,
+    /// Frames over which its end rings on.
+    pub(super) join_frames: usize,
+    /// Share of the raw samples at or beyond full scale.
+    pub(super) clipped: f64,
+}
+
+impl Joined {
+    /// Levels and judges it.
+    pub(super) fn finish(self, rate_hz: u32, target: &Target) -> (Vec<Vec<f32>>, Fitted) {
+        let Self {
+            mut channels,
+            window,
+            join_frames,
+            clipped,
+        } = self;
+        let hint = Hint {
+            tempo_bpm: Some(target.played_bpm()),
+            beats_per_bar: target.beats_per_bar,
+        };
+        // What was cut off and folded may have moved the mean.
+        level::remove_dc(&mut channels);
+        let raw_loudness = level::measure(&channels, rate_hz);
+        let gain_db = micro(level::gain_db(&raw_loudness, target.loudness_lufs));
+        level::apply(&mut channels, gain_db);
+        let measured = measure(&channels, rate_hz, hint);
+        let score = Score::of(&Findings {
+            channels: &channels,
+            measured: &measured,
+            grid: window.grid,
+            tempo_bpm: target.played_bpm(),
+            seconds: target.played_seconds(),
+            beats: target.beats(),
+            seam: seam(&channels, rate_hz, target.beats()),
+            raw_lufs: raw_loudness.integrated_lufs,
+            clipped,
+        });
+        let moved = |value: Option<f64>| value.map(|value| micro(value + gain_db));
+        let follow = target.tempo_bpm / target.played_bpm();
+        let fitted = Fitted {
+            grid: match window.grid {
+                Grid::Steady { tempo_bpm } => Grid::Steady {
+                    tempo_bpm: micro(tempo_bpm),
+                },
+                other => other,
+            },
+            start_seconds: micro(window.start_seconds),
+            stretch: micro(window.ratio * follow),
+            join_seconds: micro(join_frames as f64 / f64::from(rate_hz)),
+            target_lufs: target.loudness_lufs,
+            gain_db,
+            loudness: Loudness {
+                integrated_lufs: moved(raw_loudness.integrated_lufs),
+                true_peak_db: moved(raw_loudness.true_peak_db),
+            },
+            key: measured.key.map(|key| KeyFound {
+                confidence: (key.confidence * 100.0).round() / 100.0,
+                ..key
+            }),
+            score,
+        };
+        (channels, fitted)
+    }
 }
 
 /// To six digits behind the point: such a number is the same after it was written as JSON and

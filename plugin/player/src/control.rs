@@ -159,24 +159,28 @@ impl Control {
     /// # Errors
     /// [`ClipError`].
     pub fn load(&mut self, info: ClipInfo, left: &[f32], right: &[f32]) -> Result<(), ClipError> {
-        let frames = info.table_frames().ok_or(ClipError::Facts)?;
-        if left.len() != frames || right.len() != frames {
-            return Err(ClipError::Length);
-        }
-        let mut clip = Box::new(Clip::new(info, frames));
-        let mut partial = Block::empty();
-        for block in cut(&mut partial, left, right) {
-            clip.append(block);
-        }
-        if partial.frames() > 0 {
-            clip.append(partial);
-        }
-        clip.finish();
+        let clip = complete(info, left, right)?;
+        self.send_complete(Command::Clip(clip));
+        Ok(())
+    }
+
+    /// As [`Control::load`], but where a clip sounds it goes on until the next beat: for the same clip
+    /// at another tempo.
+    ///
+    /// # Errors
+    /// [`ClipError`].
+    pub fn swap(&mut self, info: ClipInfo, left: &[f32], right: &[f32]) -> Result<(), ClipError> {
+        let clip = complete(info, left, right)?;
+        self.send_complete(Command::Swap(clip));
+        Ok(())
+    }
+
+    /// Complete clips that wait behind a full ring would be replaced as soon as they arrive.
+    fn send_complete(&mut self, command: Command) {
         let growing = self.growing.as_ref().map(|growing| growing.id);
         self.pending
             .retain(|command| command.cargo().is_none_or(|id| Some(id) == growing));
-        self.send(Command::Clip(clip));
-        Ok(())
+        self.send(command);
     }
 
     /// Takes one clip away, faded out: a cancelled one, say. The clip that grows, if it is another,
@@ -242,6 +246,24 @@ impl Control {
             }
         }
     }
+}
+
+/// A clip with all of its audio.
+fn complete(info: ClipInfo, left: &[f32], right: &[f32]) -> Result<Box<Clip>, ClipError> {
+    let frames = info.table_frames().ok_or(ClipError::Facts)?;
+    if left.len() != frames || right.len() != frames {
+        return Err(ClipError::Length);
+    }
+    let mut clip = Box::new(Clip::new(info, frames));
+    let mut partial = Block::empty();
+    for block in cut(&mut partial, left, right) {
+        clip.append(block);
+    }
+    if partial.frames() > 0 {
+        clip.append(partial);
+    }
+    clip.finish();
+    Ok(clip)
 }
 
 /// Cuts audio into blocks: those that are full, leaving the rest in `partial`.

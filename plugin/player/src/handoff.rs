@@ -4,9 +4,10 @@
 //!
 //! Why neither ring overflows: commands that find no room stay with `Control`, which is allowed
 //! to allocate and sends them later. The player takes a command only when the ring back has
-//! room for [`FREED_BY_A_COMMAND`] pieces, the most that one can free, and frees in no other
-//! place; it sends a report only when more room than that is left. So memory always finds room,
-//! and when the session stops polling, commands wait instead.
+//! room for [`FREED_BY_A_COMMAND`] pieces, the most that one can free, and frees in one other place:
+//! where a clip takes over on a beat, which waits for a beat with room for the clip before. It sends a
+//! report only when more room than that is left. So memory always finds room, and when the session
+//! stops polling, commands wait instead.
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -22,7 +23,7 @@ const COMMANDS: usize = 1024;
 const RETURNS: usize = 128;
 
 /// The most pieces of memory that the player gives back for one command.
-pub(crate) const FREED_BY_A_COMMAND: usize = 2;
+pub(crate) const FREED_BY_A_COMMAND: usize = 3;
 
 /// The session's orders, with the memory that they carry.
 pub(crate) enum Command {
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Clip(Box<Clip>),
     /// The next block of a clip.
     Block(ClipId, Box<Block>),
+    /// A complete clip that takes over on the next beat.
+    Swap(Box<Clip>),
     /// Nothing more comes for a clip.
     Finish(ClipId),
     /// A clip is not wanted any more.
@@ -44,7 +47,7 @@ impl Command {
     /// The clip that brings memory, and that the command is in vain without.
     pub(crate) fn cargo(&self) -> Option<ClipId> {
         match self {
-            Self::Clip(clip) => Some(clip.info().id),
+            Self::Clip(clip) | Self::Swap(clip) => Some(clip.info().id),
             Self::Block(id, _) | Self::Finish(id) => Some(*id),
             Self::Discard(_) | Self::Clear | Self::Audition(_) => None,
         }
@@ -76,7 +79,12 @@ impl AudioEnd {
         self.commands.pop().ok()
     }
 
-    /// Realtime-safe. Gives a piece of memory back. `next` has seen to the room.
+    /// Realtime-safe. A piece of memory can go back now.
+    pub(crate) fn has_room(&self) -> bool {
+        self.returns.slots() > 0
+    }
+
+    /// Realtime-safe. Gives a piece of memory back. `next` or `has_room` has seen to the room.
     pub(crate) fn give_back(&mut self, spent: Return) {
         let refused = self.returns.push(spent);
         debug_assert!(

@@ -1,7 +1,8 @@
 //! `process()`: never fails, never allocates, never waits.
 //!
-//! Audio thread. The player holds at most two clips, the one that plays and the one that will,
-//! and gives memory back only while it takes commands.
+//! Audio thread. The player holds at most three clips, the one that plays, the one that will when it
+//! is finished, and the one that will on the next beat. It gives memory back while it takes commands,
+//! and on such a beat.
 
 use crate::clip::{Clip, ClipId};
 use crate::fade::{Gain, Tail, Times};
@@ -22,6 +23,8 @@ pub struct Player {
     current: Option<Box<Clip>>,
     /// A clip that still grows and takes the place of `current` when it is finished.
     next: Option<Box<Clip>>,
+    /// A complete clip that takes the place of `current` on the next beat.
+    due: Option<Box<Clip>>,
     /// What sounds of `current`.
     voice: Option<Voice>,
     /// Where a voice on its own clock was when its clip was swapped, in beats.
@@ -39,6 +42,7 @@ impl Player {
             times: Times::new(0.0),
             current: None,
             next: None,
+            due: None,
             voice: None,
             resume_beats: None,
             tail: Tail::new(),
@@ -77,6 +81,34 @@ impl Player {
         }
         let at_once = self.voice.is_none() && !self.tail.sounding();
         self.gain.aim(settings.gain, &self.times, at_once);
+        match self.due_in(transport, settings).filter(|at| *at < frames) {
+            Some(at) => {
+                let (head_left, rest_left) = left.split_at_mut(at);
+                let (head_right, rest_right) = right.split_at_mut(at);
+                self.sound(transport, settings, head_left, head_right);
+                self.swap();
+                let then = transport.after(at, self.times.rate_hz);
+                self.sound(&then, settings, rest_left, rest_right);
+            }
+            None => self.sound(transport, settings, left, right),
+        }
+        self.gain.apply(left, right);
+        self.meter.measure(left, right);
+        self.report();
+    }
+
+    /// Fills the buffers with what sounds of one clip, and the ends of those before.
+    fn sound(
+        &mut self,
+        transport: &Transport,
+        settings: &Settings,
+        left: &mut [f32],
+        right: &mut [f32],
+    ) {
+        let frames = left.len();
+        if frames == 0 {
+            return;
+        }
         self.steer(transport, settings, frames);
         match (&self.current, &mut self.voice) {
             (Some(clip), Some(voice)) => {
@@ -89,9 +121,42 @@ impl Player {
             }
         }
         self.tail.add_to(left, right);
-        self.gain.apply(left, right);
-        self.meter.measure(left, right);
-        self.report();
+    }
+
+    /// Frames until the clip that is due takes over: such that its fade ends on a beat, whose attack
+    /// is then all its own. At once where nothing sounds. `None` when no clip is due, or there is
+    /// no room for the one before to go back.
+    fn due_in(&self, transport: &Transport, settings: &Settings) -> Option<usize> {
+        if self.due.is_none() || !self.end.has_room() {
+            return None;
+        }
+        let place = self
+            .current
+            .as_ref()
+            .filter(|_| self.voice.is_some())
+            .and_then(|clip| self.place(clip, transport, settings));
+        let Some((grid, position)) = place else {
+            return Some(0);
+        };
+        // The end of a loop of no whole number of beats is one of its beats.
+        let (beats, loop_beats) = (grid.beats_at(position), grid.beats());
+        let next = (beats.floor() + 1.0).min(loop_beats);
+        let frames = |beats: f64| beats * grid.frames_a_beat();
+        let ahead = frames(next - beats) - self.times.fade_frames as f64;
+        let ahead = if ahead < 0.0 {
+            ahead + frames(loop_beats.min(1.0))
+        } else {
+            ahead
+        };
+        Some(ahead.round().max(0.0) as usize)
+    }
+
+    /// The clip that is due takes over.
+    fn swap(&mut self) {
+        self.cut(true);
+        let old = self.current.take();
+        self.current = self.due.take();
+        self.give_back(old);
     }
 
     /// Realtime-safe. Takes what the session sent; [`Self::process`] does so itself. For a host
@@ -136,6 +201,8 @@ impl Player {
                         .as_ref()
                         .is_some_and(|current| !current.finished());
                 self.cut(true);
+                let due = self.due.take();
+                self.give_back(due);
                 let old = self.current.replace(clip);
                 if growing {
                     self.next = old
@@ -143,6 +210,14 @@ impl Player {
                     self.give_back(old)
                 }
             }
+            Command::Swap(clip) => match &self.current {
+                Some(current) if current.finished() => {
+                    let old = self.due.replace(clip);
+                    self.give_back(old);
+                }
+                // Nothing that could go on until the next beat.
+                _ => self.obey(Command::Clip(clip)),
+            },
             Command::Clip(clip) if self.current.is_none() => self.current = Some(clip),
             Command::Clip(clip) => {
                 let old = self.next.replace(clip);
@@ -171,24 +246,36 @@ impl Player {
                 } else if self.next.as_ref().is_some_and(|next| next.info().id == id) {
                     let old = self.next.take();
                     self.give_back(old);
+                } else if self.due.as_ref().is_some_and(|due| due.info().id == id) {
+                    let old = self.due.take();
+                    self.give_back(old);
                 }
             }
             Command::Clear => {
                 self.cut(false);
                 let (current, next) = (self.current.take(), self.next.take());
+                let due = self.due.take();
                 self.give_back(current);
                 self.give_back(next);
+                self.give_back(due);
             }
             Command::Audition(on) => self.audition = on,
         }
     }
 
-    /// The next clip, or none, takes the place of the current one.
+    /// The next clip, else the one that is due, or none, takes the place of the current one.
     fn promote(&mut self) {
-        self.cut(self.next.is_some());
+        self.cut(self.next.is_some() || self.due.is_some());
         let old = self.current.take();
-        self.current = self.next.take();
+        let (next, due) = (self.next.take(), self.due.take());
         self.give_back(old);
+        self.current = match (next, due) {
+            (Some(next), due) => {
+                self.give_back(due);
+                Some(next)
+            }
+            (None, due) => due,
+        };
     }
 
     fn named(&mut self, id: ClipId) -> Option<&mut Box<Clip>> {

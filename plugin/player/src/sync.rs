@@ -90,6 +90,16 @@ impl Grid {
         self.ratio
     }
 
+    /// Length of one round in quarter notes.
+    pub(crate) fn beats(&self) -> f64 {
+        self.beats
+    }
+
+    /// The host's frames that a quarter note takes.
+    pub(crate) fn frames_a_beat(&self) -> f64 {
+        self.per_beat / self.ratio
+    }
+
     /// Length of one round in positions: the clip's frames, or when exact the host's, which need
     /// not be whole.
     #[must_use]

@@ -7,9 +7,10 @@ use nice_plug::prelude::ParamSetter;
 
 use super::controls;
 use super::theme::{ACCENT, EDGE, NEAR, TEXT};
-use crate::params::BarlineParams;
+use crate::params::{BarlineParams, TempoFollow};
 use crate::state::Project;
 use crate::view::Live;
+use crate::wording::tidy;
 
 /// Draws it. The host's tempo is shown while it is followed and known, else one that can be set.
 pub(super) fn show(
@@ -31,6 +32,9 @@ pub(super) fn show(
             {
                 controls::set(setter, &params.sync, !sync);
             }
+            if sync {
+                keep_pitch(ui, params, setter);
+            }
             match live.tempo_bpm().filter(|_| sync) {
                 Some(bpm) => {
                     ui.label(format!("{} BPM", tidy(bpm)))
@@ -51,9 +55,25 @@ pub(super) fn show(
     });
 }
 
-/// A tempo with as many decimals as it needs, two at most.
-pub(super) fn tidy(bpm: f64) -> f64 {
-    (bpm * 100.0).round() / 100.0
+/// Whether a loop keeps its pitch at another tempo than its own.
+fn keep_pitch(ui: &mut Ui, params: &BarlineParams, setter: &ParamSetter) {
+    let keep = params.tempo_follow.value() == TempoFollow::KeepPitch;
+    let hint = if keep {
+        "At another tempo the loop keeps its pitch: it is stretched when the tempo rests"
+    } else {
+        "At another tempo the loop plays faster and higher, or slower and lower"
+    };
+    if controls::chip(ui, "Keep pitch", keep)
+        .on_hover_text(hint)
+        .clicked()
+    {
+        let other = if keep {
+            TempoFollow::Repitch
+        } else {
+            TempoFollow::KeepPitch
+        };
+        controls::set(setter, &params.tempo_follow, other);
+    }
 }
 
 /// Lit while the host plays.

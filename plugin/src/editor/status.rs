@@ -4,9 +4,8 @@
 
 use egui::{Align, Align2, CornerRadius, Layout, Rect, RichText, Sense, Ui, vec2};
 
-use super::header::tidy;
 use super::theme::{self, ACCENT, ERROR, FIELD_HOVER, QUIET, ROW, TEXT};
-use crate::view::{ClipView, Message, Phase, Snapshot, UiAction};
+use crate::view::{ClipView, Following, Message, Phase, Snapshot, UiAction};
 use crate::wording;
 
 /// One row of text, with a bar of progress under it while a clip is made.
@@ -50,7 +49,13 @@ pub(super) fn show(ui: &mut Ui, snapshot: &Snapshot) -> Option<UiAction> {
         painter.rect_filled(track, CornerRadius::same(2), FIELD_HOVER);
         painter.rect_filled(done, CornerRadius::same(2), ACCENT);
     } else if let Some(clip) = &snapshot.clip {
-        text(rect.left(), Align2::LEFT_CENTER, facts(clip), TEXT);
+        let following = snapshot.following.as_ref();
+        text(
+            rect.left(),
+            Align2::LEFT_CENTER,
+            facts(clip, following),
+            TEXT,
+        );
         if let Some(facts) = &clip.facts {
             text(
                 rect.right(),
@@ -131,14 +136,21 @@ fn share(phase: &Phase) -> f32 {
     }
 }
 
-fn facts(clip: &ClipView) -> String {
+fn facts(clip: &ClipView, following: Option<&Following>) -> String {
     let bars = clip.beats / f64::from(clip.beats_per_bar.max(1));
+    let tempo = following.map_or_else(
+        || format!("{} BPM", wording::tidy(clip.tempo_bpm)),
+        wording::following,
+    );
     let mut parts = vec![
-        format!("{} BPM", tidy(clip.tempo_bpm)),
+        tempo,
         format!("{bars:.0} bar{}", if bars > 1.0 { "s" } else { "" }),
     ];
     parts.extend(clip.facts.as_ref().and_then(|facts| facts.key.clone()));
-    parts.push(format!("seed {}", clip.seed));
+    // Another tempo takes its room.
+    if following.is_none() {
+        parts.push(format!("seed {}", clip.seed));
+    }
     parts.join(" · ")
 }
 

@@ -15,6 +15,13 @@ use crate::view::{COLUMNS, ClipView, Peak};
 /// Input frames that are resampled and handed over in one go.
 const CHUNK_FRAMES: usize = 16_384;
 
+/// When a whole clip takes the place of the one that plays.
+#[derive(Clone, Copy)]
+pub(super) enum Arrival {
+    AtOnce,
+    OnTheBeat,
+}
+
 /// A clip at the model's rate, whole or growing.
 pub(super) struct Take {
     /// Rate of the model.
@@ -27,6 +34,8 @@ pub(super) struct Take {
     length: Length,
     prompt: String,
     seed: u64,
+    /// All that the model made, where it is there: what the clip is made from at other tempi.
+    pub(super) raw: Option<Vec<Vec<f32>>>,
     /// How it came about; there when it is whole.
     pub(super) facts: Option<ClipFacts>,
     /// The form in which it lies in the project.
@@ -51,6 +60,7 @@ impl Take {
             length,
             prompt,
             seed,
+            raw: None,
             facts: None,
             saved: None,
             peaks: Vec::with_capacity(COLUMNS),
@@ -96,8 +106,18 @@ impl Take {
         }
     }
 
+    /// Its own tempo; `None` for a clip without a grid.
+    pub(super) fn tempo_bpm(&self) -> Option<f64> {
+        self.length.tempo_bpm()
+    }
+
+    /// Memory that its samples take.
+    pub(super) fn bytes(&self) -> usize {
+        self.channels.iter().map(Vec::len).sum::<usize>() * size_of::<f32>()
+    }
+
     /// Hands a whole clip to the player, in place of the one that plays.
-    pub(super) fn load(&self, id: ClipId, rate_hz: u32, control: &mut Control) {
+    pub(super) fn load(&self, id: ClipId, rate_hz: u32, arrival: Arrival, control: &mut Control) {
         let Some(facts) = &self.facts else {
             return;
         };
@@ -105,7 +125,11 @@ impl Take {
         if let [left, rest @ ..] = &channels[..] {
             // A mono clip goes to both sides. Facts that describe no clip give none to play.
             let right = rest.first().unwrap_or(left);
-            let _ = control.load(self.info(id, rate_hz), left, right);
+            let info = self.info(id, rate_hz);
+            let _ = match arrival {
+                Arrival::AtOnce => control.load(info, left, right),
+                Arrival::OnTheBeat => control.swap(info, left, right),
+            };
         }
     }
 

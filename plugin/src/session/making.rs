@@ -177,11 +177,11 @@ impl<S: Screen> Worker<S> {
                     Ok(saved) => take.saved = Some(Arc::new(saved)),
                     Err(error) => self.say_error(&error),
                 }
+                take.raw.clone_from(&clip.raw);
                 self.params.project.keep_clip(take.saved.clone());
                 self.params.project.keep_generating(false);
-                self.take = Some(take);
                 // The loop takes over at the same beat from what was heard while it was made.
-                self.feed_take();
+                self.take_over(Some(take));
                 if let Some(feed) = feed {
                     self.control.discard(feed.id);
                 }

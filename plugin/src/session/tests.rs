@@ -14,6 +14,8 @@ use crate::recall::{self, tests::facts};
 use crate::state::SavedClip;
 use crate::view::{Message, Phase};
 
+mod follow;
+
 struct NoScreen;
 
 impl Screen for NoScreen {
@@ -42,6 +44,7 @@ fn saved() -> Arc<SavedClip> {
         channels,
         codes: Vec::new(),
         frame_rate_hz: 50.0,
+        raw: None,
         facts: facts(),
     };
     Arc::new(recall::pack(&clip).unwrap())

@@ -2,7 +2,7 @@
 //!
 //! May allocate, lock and write files; never waits for the audio thread or for the engine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use barline_engine::{Engine, EngineError};
 use barline_player::{ClipId, Control};
 use crossbeam_channel::{Receiver, select};
 
-use super::feed::Take;
+use super::feed::{Arrival, Take};
+use super::follow::Follow;
 use super::making::Making;
 use super::{Post, Screen, Shared};
 use crate::export;
@@ -40,8 +41,12 @@ pub(super) struct Worker<S: Screen> {
     /// Kept from the first request on, so that the model stays loaded.
     pub(super) engine: Option<Arc<Engine>>,
     pub(super) making: Option<Making>,
-    /// The newest finished clip.
-    pub(super) take: Option<Take>,
+    /// The newest finished clip, in the version that plays.
+    pub(super) take: Option<Arc<Take>>,
+    /// The same clip at its own tempo, and at others.
+    pub(super) follow: Follow,
+    /// Files that wait for the clip to be at the host's tempo.
+    saving: Vec<PathBuf>,
     pub(super) rate_hz: Option<u32>,
     pub(super) last_clip: u64,
     presses: u32,
@@ -68,6 +73,8 @@ impl<S: Screen> Worker<S> {
             engine: None,
             making: None,
             take: None,
+            follow: Follow::default(),
+            saving: Vec::new(),
             rate_hz: None,
             last_clip: 0,
             presses: 0,
@@ -81,18 +88,22 @@ impl<S: Screen> Worker<S> {
     /// Until it is told to stop.
     pub(super) fn run(mut self) {
         let never = crossbeam_channel::never();
+        let no_refit = crossbeam_channel::never();
         loop {
             let events = self
                 .making
                 .as_ref()
                 .map_or(&never, |making| making.job.events())
                 .clone();
+            let refit = self.follow.ended().unwrap_or_else(|| no_refit.clone());
             let pace = self.pace();
-            let (post, event) = select! {
-                recv(self.inbox) -> post => (post.ok(), None),
-                recv(events) -> event => (None, Some(event)),
-                default(pace) => (None, None),
-            };
+            let (mut post, mut event) = (None, None);
+            select! {
+                recv(self.inbox) -> sent => post = sent.ok(),
+                recv(events) -> news => event = Some(news),
+                recv(refit) -> made => self.refitted(made.ok()),
+                default(pace) => {}
+            }
             match event {
                 Some(Ok(event)) => self.hear(event),
                 // The last event of a job takes the job away, so this is an engine that broke.
@@ -115,14 +126,20 @@ impl<S: Screen> Worker<S> {
                 self.presses = presses;
                 self.generate(false);
             }
+            let wish = self.shared.busy.wished();
+            self.follow(wish);
+            if !self.follow.busy() {
+                for to in std::mem::take(&mut self.saving) {
+                    self.save(&to);
+                }
+            }
             self.look_after_player();
             self.publish();
-            if self.making.is_none() && self.control.waiting() == 0 {
-                self.shared.busy.done.store(asked, Ordering::Release);
-                self.shared
-                    .busy
-                    .presses_done
-                    .store(presses, Ordering::Release);
+            if self.making.is_none() && !self.follow.busy() && self.control.waiting() == 0 {
+                let busy = &self.shared.busy;
+                busy.done.store(asked, Ordering::Release);
+                busy.presses_done.store(presses, Ordering::Release);
+                busy.wish_done.store(wish.bits(), Ordering::Release);
             }
             self.publish();
         }
@@ -157,7 +174,7 @@ impl<S: Screen> Worker<S> {
                 self.snapshot.audition = on;
                 self.changed = true;
             }
-            Post::Ui(UiAction::SaveWav(to)) => self.save(&to),
+            Post::Ui(UiAction::SaveWav(to)) => self.saving.push(to),
             Post::Ui(UiAction::Dismiss) => {
                 self.snapshot.message = None;
                 self.changed = true;
@@ -178,18 +195,19 @@ impl<S: Screen> Worker<S> {
         self.drop_job();
         self.snapshot.message = None;
         self.show(Phase::Idle);
-        let here = self.take.as_ref().and_then(|take| take.saved.as_ref());
+        let own = self.follow.own.as_ref();
+        let here = own.and_then(|take| take.saved.as_ref());
         if here != loaded.clip.as_ref() {
             self.control.clear();
-            self.take = None;
+            self.take_over(None);
             if let Some(saved) = loaded.clip {
                 match recall::unpack(&saved) {
                     Ok(clip) => {
                         let facts = saved.facts.clone();
                         let mut take = Take::whole(clip.rate_hz, clip.channels, facts);
+                        take.raw = clip.raw;
                         take.saved = Some(saved);
-                        self.take = Some(take);
-                        self.feed_take();
+                        self.take_over(Some(take));
                     }
                     Err(error) => self.say_error(&error),
                 }
@@ -211,10 +229,27 @@ impl<S: Screen> Worker<S> {
         self.feed_making();
     }
 
+    /// Another clip, or none, takes the place of the one before, at its own tempo.
+    pub(super) fn take_over(&mut self, take: Option<Take>) {
+        self.take = take.map(Arc::new);
+        self.follow.reset(self.take.clone());
+        self.feed_take();
+    }
+
     pub(super) fn feed_take(&mut self) {
+        self.hand_over_take(Arrival::AtOnce);
+    }
+
+    /// The same clip at another tempo.
+    pub(super) fn swap_take(&mut self) {
+        self.hand_over_take(Arrival::OnTheBeat);
+    }
+
+    fn hand_over_take(&mut self, arrival: Arrival) {
         if let (Some(take), Some(rate_hz)) = (&self.take, self.rate_hz) {
             self.last_clip += 1;
-            take.load(ClipId(self.last_clip), rate_hz, &mut self.control);
+            let id = ClipId(self.last_clip);
+            take.load(id, rate_hz, arrival, &mut self.control);
         }
     }
 
@@ -272,7 +307,7 @@ impl<S: Screen> Worker<S> {
             return;
         }
         let making = self.making.as_ref().and_then(|making| making.take.as_ref());
-        self.snapshot.clip = making.or(self.take.as_ref()).map(Take::view);
+        self.snapshot.clip = making.or(self.take.as_deref()).map(Take::view);
         let snapshot = Arc::new(self.snapshot.clone());
         *self
             .shared

@@ -66,6 +66,7 @@ fn of_size(size: Size, threads: NonZeroUsize, memory_bytes: u64) -> Result<Bars,
         bars: BARS,
         beats_per_bar: BEATS_PER_BAR,
         tempo_bpm: TEMPO_BPM,
+        play_at_bpm: None,
         loudness_lufs: Fit::default().loudness_lufs,
     };
     let beat_seconds = 60.0 / TEMPO_BPM;

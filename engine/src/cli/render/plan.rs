@@ -199,6 +199,7 @@ fn requests(
                                 tempo_bpm,
                             },
                             fit: Some(Fit {
+                                play_at_bpm: None,
                                 loudness_lufs: matrix.loudness,
                                 reroll: matrix.reroll_below.map(|below_score| Reroll {
                                     below_score,

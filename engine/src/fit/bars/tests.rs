@@ -5,6 +5,7 @@
 use std::f64::consts::TAU;
 
 use super::*;
+use crate::fit::around;
 use crate::fit::tests::{RATE_HZ, add, beat, noise};
 
 fn target(tempo_bpm: f64, bars: u32) -> Target {
@@ -12,6 +13,7 @@ fn target(tempo_bpm: f64, bars: u32) -> Target {
         bars,
         beats_per_bar: 4,
         tempo_bpm,
+        play_at_bpm: None,
         loudness_lufs: -14.0,
     }
 }
@@ -79,6 +81,98 @@ fn a_clip_at_its_tempo_is_left_as_it_is() {
             was * gain
         );
     }
+}
+
+#[test]
+fn a_loop_is_played_at_another_tempo_from_the_same_beat() {
+    // Off tempo, so that one stretch does both.
+    let clip = raw(123.0, 18.0, 0.31);
+    let made = target(120.0, 4);
+    let (_, own) = into_bars(std::slice::from_ref(&clip), RATE_HZ, &made);
+    for played in [90.0, 119.9, 124.0, 174.0] {
+        let asked = Target {
+            play_at_bpm: Some(played),
+            ..made
+        };
+        let (loops, fitted) = into_bars(std::slice::from_ref(&clip), RATE_HZ, &asked);
+        let frames = (16.0 * 60.0 / played * f64::from(RATE_HZ)).round() as usize;
+        assert_eq!(loops[0].len(), frames);
+        assert_eq!(
+            (fitted.grid, fitted.start_seconds),
+            (own.grid, own.start_seconds)
+        );
+        assert!((fitted.stretch - own.stretch * 120.0 / played).abs() < 2e-6);
+        let off = worst_attack(&loops[0], &target(played, 4));
+        assert!(off < 0.012, "{played}: {off} s off");
+        let seam = seam(&loops, RATE_HZ, 16).expect("several beats");
+        assert!(seam.excess_db() < 1.0, "{played}: {seam:?}");
+    }
+}
+
+#[test]
+fn a_loop_without_its_take_is_stretched_around_its_join() {
+    let clip = raw(120.0, 18.0, 0.0);
+    let made = target(120.0, 4);
+    let (own, was) = into_bars(std::slice::from_ref(&clip), RATE_HZ, &made);
+    for played in [90.0, 131.0] {
+        let asked = Target {
+            play_at_bpm: Some(played),
+            ..made
+        };
+        let (loops, fitted) = around(&own, RATE_HZ, Some(&was), &asked, &|| false).expect("a loop");
+        let frames = (16.0 * 60.0 / played * f64::from(RATE_HZ)).round() as usize;
+        assert_eq!((loops[0].len(), fitted.grid), (frames, was.grid));
+        let off = worst_attack(&loops[0], &target(played, 4));
+        assert!(off < 0.012, "{played}: {off} s off");
+        assert!(peak(&loops[0][..320]) > 0.3, "its attack was cut off");
+        let seam = seam(&loops, RATE_HZ, 16).expect("several beats");
+        assert!(seam.excess_db() < 1.0, "{played}: {seam:?}");
+        assert!(around(&own, RATE_HZ, None, &asked, &|| true).is_none());
+    }
+}
+
+#[test]
+fn a_pad_keeps_its_pitch_at_another_tempo() {
+    let pad: Vec<f32> = (0..10 * RATE_HZ)
+        .map(|n| {
+            let t = f64::from(n) / f64::from(RATE_HZ);
+            let swell = 0.6 + 0.4 * (TAU * 0.21 * t).sin();
+            (swell * (0.2 * (TAU * 220.0 * t).sin() + 0.2 * (TAU * 329.63 * t).sin())) as f32
+        })
+        .collect();
+    let made = target(120.0, 4);
+    for played in [80.3, 121.7, 171.0] {
+        let asked = Target {
+            play_at_bpm: Some(played),
+            ..made
+        };
+        let (loops, fitted) = into_bars(std::slice::from_ref(&pad), RATE_HZ, &asked);
+        assert_eq!(fitted.grid, Grid::Beatless);
+        for hz in [220.0, 329.63] {
+            let off = cents(&loops[0], hz);
+            assert!(off.abs() < 1.0, "{played}: {hz} Hz is {off} cents off");
+        }
+    }
+}
+
+/// How far the tone near `hz` is off, by the peak of its spectrum over the middle half.
+fn cents(samples: &[f32], hz: f64) -> f64 {
+    let part = &samples[samples.len() / 4..samples.len() * 3 / 4];
+    let power = |cents: f64| {
+        let (mut sine, mut cosine) = (0.0, 0.0);
+        for (n, x) in part.iter().enumerate() {
+            let window = 0.5 - 0.5 * (TAU * n as f64 / part.len() as f64).cos();
+            let turns = hz * (cents / 1200.0).exp2() * n as f64 / f64::from(RATE_HZ);
+            let (s, c) = (TAU * turns).sin_cos();
+            sine += window * f64::from(*x) * s;
+            cosine += window * f64::from(*x) * c;
+        }
+        sine * sine + cosine * cosine
+    };
+    (-24..=24)
+        .map(|step| f64::from(step) * 0.25)
+        .max_by(|a, b| power(*a).total_cmp(&power(*b)))
+        .unwrap_or(0.0)
 }
 
 #[test]

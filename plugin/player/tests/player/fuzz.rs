@@ -37,7 +37,7 @@ struct Session {
 
 impl Session {
     fn act(&mut self, random: &mut Random, rig: &mut Rig) {
-        match random.below(12) {
+        match random.below(13) {
             0 => {
                 let clip = self.clip(random, rig);
                 rig.control.begin(clip).unwrap();
@@ -65,7 +65,19 @@ impl Session {
                 let samples = audio(random, clip.frames as usize);
                 rig.control.load(clip, &samples, &samples).unwrap();
             }
-            8 if random.one_in(3) => {
+            8 => {
+                let mut clip = self.clip(random, rig);
+                // Now and then it fits the host's tempo, as a clip does that follows it.
+                let fits = !cfg!(miri) && random.one_in(2);
+                if fits && (30.0..=300.0).contains(&rig.transport.tempo_bpm) {
+                    clip.tempo_bpm = rig.transport.tempo_bpm;
+                    let seconds = clip.beats * 60.0 / clip.tempo_bpm;
+                    clip.frames = ((seconds * rig.rate_hz).round() as u64).max(1);
+                }
+                let samples = audio(random, clip.frames as usize);
+                rig.control.swap(clip, &samples, &samples).unwrap();
+            }
+            11 if random.one_in(3) => {
                 rig.control.clear();
                 self.growing = None;
             }

@@ -20,4 +20,5 @@ mod grow;
 mod memory;
 mod rig;
 mod speed;
+mod swaps;
 mod transports;

@@ -10,7 +10,7 @@ use std::f64::consts::TAU;
 use std::time::Instant;
 
 const RATE_HZ: u32 = 32_000;
-const RATIOS: [f64; 4] = [0.93, 0.97, 1.03, 1.08];
+const RATIOS: [f64; 10] = [0.5, 0.67, 0.8, 0.93, 0.97, 1.03, 1.08, 1.25, 1.5, 2.0];
 const NOTES_HZ: [f64; 7] = [110.0, 220.0, 261.63, 329.63, 440.0, 523.25, 659.26];
 const PARTIALS: usize = 4;
 /// Power is looked at in parts of so many samples, half a millisecond.
