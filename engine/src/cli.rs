@@ -4,12 +4,15 @@
 
 pub(crate) mod args;
 pub(crate) mod doctor;
+pub(crate) mod extend;
 pub(crate) mod generate;
 pub(crate) mod measure;
 mod progress;
 pub(crate) mod regenerate;
 pub(crate) mod render;
 mod waiting;
+
+use std::path::PathBuf;
 
 use barline_engine::EngineError;
 use barline_engine::file::{FileError, ReadError};
@@ -29,6 +32,14 @@ pub(crate) enum Failure {
     /// A file could not be read.
     #[error("{0}")]
     Read(#[from] ReadError),
+    /// A file is no loop and cannot be made one.
+    #[error("{path}: {why}")]
+    NotALoop {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Standard output is gone.
     #[error("cannot write the facts: {0}")]
     Output(#[from] std::io::Error),
@@ -60,6 +71,7 @@ impl Failure {
             Self::Engine(_)
             | Self::File(_)
             | Self::Read(_)
+            | Self::NotALoop { .. }
             | Self::Output(_)
             | Self::Batch { .. } => 1,
             Self::Interrupted => 130,

@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Regenerate(RegenerateArgs),
     /// Make all the loops that a recipe file asks for, and go on where an earlier run ended.
     Render(RenderArgs),
+    /// Make minutes or hours of a loop, with something else now and then, as WAV, FLAC or Ogg.
+    Loop(LoopArgs),
     /// Say what WAV, FLAC or AIFF files really are: tempo, beats, bar lines, swing, key.
     Measure(MeasureArgs),
     /// Say what this machine has and how fast the model runs on it.
@@ -161,6 +163,95 @@ pub(crate) struct RenderArgs {
     /// Threads for each of them.
     #[arg(long)]
     pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct LoopArgs {
+    /// A loop of Barline's or any WAV, FLAC or AIFF file; several are takes of one loop, of the
+    /// same tempo and length, that take turns.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Length in minutes, to the nearest whole loop; 10 when no length is given.
+    #[arg(long, conflicts_with_all = ["hours", "bars"])]
+    pub(crate) minutes: Option<f64>,
+    /// Length in hours, to the nearest whole loop.
+    #[arg(long, conflicts_with = "bars")]
+    pub(crate) hours: Option<f64>,
+    /// Length in bars, exactly.
+    #[arg(long)]
+    pub(crate) bars: Option<u64>,
+    /// Where to write: a name that ends in .wav, .flac or .ogg. By default beside the first file,
+    /// with "_long" after its name.
+    #[arg(long, short)]
+    pub(crate) out: Option<PathBuf>,
+    /// Bars after which something varies (another take, a beat repeat, a drop-out, a filter sweep,
+    /// a stretch without basses), or "off". By default two loops, but at least 8 bars.
+    #[arg(long, value_name = "BARS")]
+    pub(crate) vary_every: Option<VaryEvery>,
+    /// Decides what varies: the same seed makes the same samples.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Takes that take turns: those beyond the files given are made from the recipe in the first,
+    /// with the seeds after its own.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) takes: u32,
+    /// Seconds over which it comes up from silence.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) fade_in: f64,
+    /// Seconds over which it goes down to silence. Without it the end goes over into the beginning.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) fade_out: f64,
+    /// Tempo of files that hold no recipe; measured when not given.
+    #[arg(long)]
+    pub(crate) bpm: Option<f64>,
+    /// Bars that such files are to be cut to; by default as many as they have.
+    #[arg(long)]
+    pub(crate) clip_bars: Option<u32>,
+    /// Quarter-note beats in their bars.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) beats_per_bar: u32,
+    /// Sample rate of the file; without it the first file's.
+    #[arg(long)]
+    pub(crate) rate: Option<u32>,
+    /// Bits a sample of WAV and FLAC; without it the recipe's, or 24.
+    #[arg(long, value_enum)]
+    pub(crate) bits: Option<Bits>,
+    /// Quality of Ogg Vorbis, from 0 to 10; 5 is about 160 kbit/s.
+    #[arg(long, default_value_t = 6.0)]
+    pub(crate) quality: f32,
+    /// Make a WAV file RF64 even when it is under 4 GB.
+    #[arg(long)]
+    pub(crate) rf64: bool,
+    /// The folder of the model that the first file was made with, if that was not the starter
+    /// model; of use with --takes.
+    #[arg(long)]
+    pub(crate) model: Option<PathBuf>,
+    /// Threads for making takes; by default the physical cores less one.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print what was made, and what varies where, as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Bars between variations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum VaryEvery {
+    Bars(u32),
+    Off,
+}
+
+impl std::str::FromStr for VaryEvery {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(bars @ 1..) => Ok(Self::Bars(bars)),
+            _ if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
+            _ => Err("a number of bars or \"off\""),
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]
