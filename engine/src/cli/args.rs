@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use barline_engine::file::Depth;
 use barline_engine::prompt::Key;
 use clap::error::ErrorKind;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::Failure;
 
@@ -38,7 +38,11 @@ impl Args {
                 .take_while(|line| !line.is_empty());
             let line = lines.collect::<Vec<_>>().join(" ");
             let line = line.strip_prefix("error: ").unwrap_or(&line);
-            Failure::Argument(format!("{line}; see `barline help generate`"))
+            let commands = Self::command();
+            let named = std::env::args().nth(1);
+            let named = named.filter(|name| commands.find_subcommand(name).is_some());
+            let help = named.map_or("help".into(), |name| format!("help {name}"));
+            Failure::Argument(format!("{line}; see `barline {help}`"))
         })
     }
 }

@@ -74,7 +74,11 @@ pub(super) fn long(form: &LongForm, facts: &LongFacts, markers: &[Marker]) -> Ve
         chunk(&mut out, b"LIST", &self::labels(labels));
     }
     chunk(&mut out, b"LIST", &info(words));
-    let history = history(form.rate_hz, form.depth, form.channels, words);
+    let mut history = history(form.rate_hz, form.depth, form.channels, words);
+    if history.len() % 2 == 1 {
+        // libsndfile does not expect a padded `bext` in RF64, and loses its way after it.
+        history.insert(0, ' ');
+    }
     chunk(&mut out, b"bext", &broadcast(words, "", &history));
     chunk(
         &mut out,

@@ -48,8 +48,8 @@ pub enum ReadError {
         /// What is wrong with it.
         why: String,
     },
-    /// A file of another kind or another program.
-    #[error("{path} holds no recipe: only files that Barline wrote do")]
+    /// A file of another kind or another program, or a long one that was made of a clip.
+    #[error("{path} holds no recipe: only clips that Barline made do")]
     NoRecipe {
         /// The file.
         path: PathBuf,

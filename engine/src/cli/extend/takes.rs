@@ -60,12 +60,24 @@ struct Loaded {
     recipe: Option<Recipe>,
 }
 
+impl Loaded {
+    /// Its length at a rate: that of its bars, to the nearest frame.
+    fn frames(&self, rate_hz: u32) -> u64 {
+        let length = Length::Bars {
+            bars: self.bars,
+            beats_per_bar: self.beats_per_bar,
+            tempo_bpm: self.tempo_bpm,
+        };
+        length.frames(rate_hz)
+    }
+}
+
 /// Reads the files and makes what is to be made.
 pub(super) fn gather(args: &LoopArgs, interrupts: &Receiver<()>) -> Result<Takes, Failure> {
     let paths = &args.files;
     let first = load(&paths[0], args, None)?;
     let rate_hz = args.rate.unwrap_or(first.rate_hz);
-    let frames = at_rate(first.channels[0].len(), first.rate_hz, rate_hz);
+    let frames = first.frames(rate_hz);
     let mut all = vec![first];
     for path in &paths[1..] {
         let next = load(path, args, Some(&all[0]))?;
@@ -121,11 +133,6 @@ pub(super) fn gather(args: &LoopArgs, interrupts: &Receiver<()>) -> Result<Takes
         recipes: all.into_iter().map(|one| one.recipe).collect(),
         files: paths.clone(),
     })
-}
-
-/// So many frames at another rate, to the nearest.
-fn at_rate(frames: usize, from_hz: u32, to_hz: u32) -> u64 {
-    (frames as u64 * u64::from(to_hz) + u64::from(from_hz) / 2) / u64::from(from_hz)
 }
 
 fn not_a_loop(path: &Path, why: &dyn std::fmt::Display) -> Failure {
@@ -185,8 +192,7 @@ fn load(path: &Path, args: &LoopArgs, with: Option<&Loaded>) -> Result<Loaded, F
             tempo_bpm,
             bars,
             beats_per_bar,
-            frames: with
-                .map(|first| at_rate(first.channels[0].len(), first.rate_hz, rate_hz) as usize),
+            frames: with.map(|first| first.frames(rate_hz) as usize),
         };
         let adopted =
             extend::adopt(&channels, rate_hz, &asked).map_err(|why| not_a_loop(path, &why))?;
