@@ -8,6 +8,7 @@ mod disk;
 mod doctor;
 mod fitting;
 mod interrupt;
+mod long;
 mod measure;
 mod output;
 mod recipe;

@@ -144,28 +144,47 @@ impl<'a> Piece<'a> {
 
     /// Before the end of a phrase of `bars` bars that began at the frame `begin`.
     fn vary(&mut self, begin: u64, bars: u64) -> Option<Stretch> {
-        let mut candidates = self.candidates(u32::try_from(bars).unwrap_or(u32::MAX));
-        while !candidates.is_empty() {
+        let bars = u32::try_from(bars).unwrap_or(u32::MAX);
+        let mut candidates = self.candidates(bars);
+        let last = self.changes.last().map(|change| change.variation);
+        candidates.retain(|&variation| Some(variation) != last);
+        let made = loop {
+            if candidates.is_empty() {
+                break None;
+            }
             let drawn = (self.chance.uniform() * candidates.len() as f32) as usize;
             let variation = candidates.swap_remove(drawn.min(candidates.len() - 1));
-            let stretch = variation.stretch(self.material, self.take, self.end_bar);
-            let Some(stretch) = stretch.filter(|stretch| stretch.start >= begin) else {
-                continue;
-            };
-            if let Variation::Take { take } = variation {
-                self.next_take = take;
+            if let Some(stretch) = self.before_end(variation, begin) {
+                break Some((variation, stretch));
             }
-            self.changes.push(Change {
-                bar: self.end_bar,
-                frame: variation.begin(self.material, self.end_bar),
-                variation,
-            });
-            return Some(stretch);
+        };
+        let quiet = Variation::Quiet {
+            bars: (bars / 2).clamp(1, MOST_THIN_BARS),
+        };
+        // Even twice in a row: it is what is left.
+        let (variation, stretch) = match made {
+            Some(made) => made,
+            None => (quiet, self.before_end(quiet, begin)?),
+        };
+        if let Variation::Take { take } = variation {
+            self.next_take = take;
         }
-        None
+        self.changes.push(Change {
+            bar: self.end_bar,
+            frame: variation.begin(self.material, self.end_bar),
+            variation,
+        });
+        Some(stretch)
     }
 
-    /// What could happen, but for what happened last.
+    /// A variation before the end of the phrase that began at the frame `begin`, if it fits in
+    /// there and is heard.
+    fn before_end(&self, variation: Variation, begin: u64) -> Option<Stretch> {
+        let stretch = variation.stretch(self.material, self.take, self.end_bar)?;
+        (stretch.start >= begin).then_some(stretch)
+    }
+
+    /// What could happen.
     fn candidates(&self, bars: u32) -> Vec<Variation> {
         let takes = 0..self.material.takes();
         let mut all: Vec<Variation> = takes
@@ -188,8 +207,6 @@ impl<'a> Piece<'a> {
                 bars: half.min(MOST_THIN_BARS),
             });
         }
-        let last = self.changes.last().map(|change| change.variation);
-        all.retain(|&variation| Some(variation) != last);
         all
     }
 

@@ -234,6 +234,7 @@ fn pads_have_no_fills_and_silence_has_nothing() {
     // A bass alone, thinned, would be a hole; and what is silent can't vary.
     let bass = Material::new(vec![vec![low(55.0)]], RATE_HZ, (BARS, 4), true).expect("a material");
     let (_, changes) = whole(&bass, shape(40, Some(4)));
+    assert_eq!(changes.len(), 9);
     assert!(
         changes
             .iter()

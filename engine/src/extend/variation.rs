@@ -20,6 +20,8 @@ const SWEEP_END_HZ: f64 = 300.0;
 const SWEEP_START_HZ: f64 = 16_000.0;
 /// What a thinned stretch does without.
 const THIN_HZ: f64 = 250.0;
+/// What a quiet stretch is lowered by.
+const QUIET_DB: f64 = -6.0;
 /// Filters run for this long before they are heard.
 const SETTLE_SECONDS: f64 = 0.05;
 /// A difference this far below the loop's own power (20 dB) is none.
@@ -56,6 +58,11 @@ pub enum Variation {
         /// Bars that it lasts.
         bars: u32,
     },
+    /// The last bars are quieter: for what nothing else changes, such as a bass alone.
+    Quiet {
+        /// Bars that it lasts.
+        bars: u32,
+    },
 }
 
 impl fmt::Display for Variation {
@@ -66,6 +73,7 @@ impl fmt::Display for Variation {
             Self::DropOut { .. } => f.write_str("drop-out"),
             Self::Sweep { .. } => f.write_str("sweep"),
             Self::Thin { .. } => f.write_str("thin"),
+            Self::Quiet { .. } => f.write_str("quiet"),
         }
     }
 }
@@ -88,7 +96,7 @@ impl Variation {
             Self::BeatRepeat { beats } | Self::DropOut { beats } => {
                 material.beat_frame(beat.saturating_sub(u64::from(beats)))
             }
-            Self::Sweep { bars } | Self::Thin { bars } => {
+            Self::Sweep { bars } | Self::Thin { bars } | Self::Quiet { bars } => {
                 material.bar_frame(bar.saturating_sub(u64::from(bars)))
             }
         }
@@ -140,6 +148,11 @@ impl Variation {
         match self {
             Self::Take { .. } => plain.to_vec(),
             Self::DropOut { .. } => plain.iter().map(|p| vec![0.0; p.len()]).collect(),
+            Self::Quiet { .. } => {
+                let mut wet = plain.to_vec();
+                fit::apply_gain(&mut wet, QUIET_DB);
+                wet
+            }
             Self::BeatRepeat { .. } => repeated(material, take, (start, begin, end)),
             Self::Sweep { .. } => filtered(material, take, (start, end), |filter, at, sample| {
                 let share = at.saturating_sub(begin) as f64 / (end - begin) as f64;
