@@ -6,6 +6,7 @@ pub(crate) mod args;
 pub(crate) mod doctor;
 pub(crate) mod extend;
 pub(crate) mod generate;
+pub(crate) mod interactive;
 pub(crate) mod measure;
 mod progress;
 pub(crate) mod regenerate;
@@ -51,6 +52,15 @@ pub(crate) enum Failure {
         /// Of how many.
         all: usize,
     },
+    /// The prompt line could not be read.
+    #[error("cannot read the prompt line: {0}")]
+    Prompt(String),
+    /// Some lines of a script could not be done; what was wrong with each was said before.
+    #[error("{failed} of the lines failed")]
+    Lines {
+        /// How many.
+        failed: usize,
+    },
     /// The user pressed Ctrl+C.
     #[error("interrupted, nothing unfinished was kept")]
     Interrupted,
@@ -73,7 +83,9 @@ impl Failure {
             | Self::Read(_)
             | Self::NotALoop { .. }
             | Self::Output(_)
-            | Self::Batch { .. } => 1,
+            | Self::Batch { .. }
+            | Self::Prompt(_)
+            | Self::Lines { .. } => 1,
             Self::Interrupted => 130,
         }
     }

@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Make minutes or hours of a loop, with something else now and then, as WAV, FLAC or Ogg.
     Loop(LoopArgs),
+    /// Ask for one loop after another at a prompt line, and hear them.
+    Interactive(InteractiveArgs),
     /// Say what WAV, FLAC or AIFF files really are: tempo, beats, bar lines, swing, key.
     Measure(MeasureArgs),
     /// Say what this machine has and how fast the model runs on it.
@@ -68,24 +70,11 @@ pub(crate) enum Command {
 pub(crate) struct GenerateArgs {
     /// What the loop should sound like, such as "dusty lo-fi drums".
     pub(crate) prompt: String,
-    /// Length in bars.
-    #[arg(long, default_value_t = 4, conflicts_with = "seconds")]
-    pub(crate) bars: u32,
-    /// Tempo in beats a minute; 120 when a length in bars needs one.
-    #[arg(long)]
-    pub(crate) bpm: Option<f64>,
-    /// Quarter-note beats in a bar.
-    #[arg(long, default_value_t = 4, conflicts_with = "seconds")]
-    pub(crate) beats_per_bar: u32,
+    #[command(flatten)]
+    pub(crate) how: MakeArgs,
     /// Length in seconds instead of bars. Without --bpm and --key the prompt is then read as it is.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["bars", "beats_per_bar"])]
     pub(crate) seconds: Option<f64>,
-    /// Key, such as Am, C#m, Bb or "F# minor".
-    #[arg(long)]
-    pub(crate) key: Option<Key>,
-    /// Seed: the same seed and settings make the same samples. Random when not given.
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
     /// Where to write: a name that ends in .wav, .flac or .aiff. By default a WAV file, named after
     /// the prompt, in this folder.
     #[arg(long, short)]
@@ -93,15 +82,58 @@ pub(crate) struct GenerateArgs {
     /// Clips from this prompt, with seeds one after another.
     #[arg(long, default_value_t = 1)]
     pub(crate) takes: u32,
-    /// A model's folder in the Hugging Face layout; without it the built-in starter model.
-    #[arg(long)]
-    pub(crate) model: Option<PathBuf>,
     /// Sample rate of the file; without it the model's own.
     #[arg(long)]
     pub(crate) rate: Option<u32>,
     /// Bits a sample: 16 or 24 integer, 32 float.
     #[arg(long, value_enum, default_value_t = Bits::B24)]
     pub(crate) bits: Bits,
+    /// Also write the tokens, as JSON.
+    #[arg(long)]
+    pub(crate) codes: Option<PathBuf>,
+    /// Leave a clip of bars as the model made it: not cut at a downbeat, not brought to its
+    /// tempo, not joined, not levelled.
+    #[arg(long, conflicts_with_all = ["loudness", "reroll_below", "rerolls"])]
+    pub(crate) raw: bool,
+    /// Print the facts of the clips as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct InteractiveArgs {
+    #[command(flatten)]
+    pub(crate) how: MakeArgs,
+    /// Where files are written; this folder when not given.
+    #[arg(long, short)]
+    pub(crate) out: Option<PathBuf>,
+    /// Write files and play nothing, as where there is no audio device.
+    #[arg(long)]
+    pub(crate) no_play: bool,
+}
+
+/// How a loop is made.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct MakeArgs {
+    /// Length in bars.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) bars: u32,
+    /// Tempo in beats a minute; 120 when a length in bars needs one.
+    #[arg(long)]
+    pub(crate) bpm: Option<f64>,
+    /// Quarter-note beats in a bar.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) beats_per_bar: u32,
+    /// Key, such as Am, C#m, Bb or "F# minor".
+    #[arg(long)]
+    pub(crate) key: Option<Key>,
+    /// Seed: the same seed and settings make the same samples. Random when not given.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// A model's folder in the Hugging Face layout; without it the built-in starter model.
+    #[arg(long)]
+    pub(crate) model: Option<PathBuf>,
     /// Divides the logits: over 1 is wilder, under 1 is tamer.
     #[arg(long, default_value_t = 1.0)]
     pub(crate) temperature: f32,
@@ -120,13 +152,6 @@ pub(crate) struct GenerateArgs {
     /// Threads; by default the physical cores less one.
     #[arg(long)]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Also write the tokens, as JSON.
-    #[arg(long)]
-    pub(crate) codes: Option<PathBuf>,
-    /// Leave a clip of bars as the model made it: not cut at a downbeat, not brought to its
-    /// tempo, not joined, not levelled.
-    #[arg(long, conflicts_with_all = ["loudness", "reroll_below", "rerolls"])]
-    pub(crate) raw: bool,
     /// Loudness of a loop in LUFS, as far as a true peak of -1 dB allows.
     #[arg(long, default_value_t = -14.0)]
     pub(crate) loudness: f64,
@@ -136,9 +161,6 @@ pub(crate) struct GenerateArgs {
     /// How often at most; the best is kept.
     #[arg(long, default_value_t = 3, requires = "reroll_below")]
     pub(crate) rerolls: u32,
-    /// Print the facts of the clips as JSON on standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
