@@ -7,6 +7,7 @@ mod broken_model;
 mod disk;
 mod doctor;
 mod fitting;
+mod interactive;
 mod interrupt;
 mod long;
 mod measure;

@@ -88,3 +88,28 @@ fn an_interrupted_long_file_is_gone() -> Result<()> {
     ensure!(last.contains("interrupted"), "it says {last:?}");
     Ok(())
 }
+
+#[test]
+fn a_waiting_prompt_can_be_interrupted() -> Result<()> {
+    let folder = tempdir()?;
+    let mut command = Command::new(programs::barline()?);
+    command.arg("interactive").current_dir(folder.path());
+    // Its standard input stays open for as long as it runs.
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut input = child.stdin.take().context("no standard input")?;
+    std::io::Write::write_all(&mut input, b"/settings\n")?;
+    let said = child.stdout.take().context("no standard output")?;
+    let first = BufReader::new(said).lines().next();
+    ensure!(first.context("no answer")??.contains("120 BPM"));
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()?;
+    ensure!(kill.success(), "cannot interrupt it");
+    let status = child.wait()?;
+    ensure!(status.code() == Some(130), "{status}");
+    ensure!(files(folder.path())?.is_empty());
+    Ok(())
+}
