@@ -46,6 +46,7 @@ impl Filter {
 
 #[cfg(test)]
 mod tests {
+    use std::f32::consts::FRAC_1_SQRT_2;
     use std::f64::consts::TAU;
 
     use super::*;
@@ -73,7 +74,10 @@ mod tests {
         assert!(near(low, 1.0) && near(high, 0.01), "{low} {high}");
         // At the cutoff both are 3 dB down.
         let (low, high) = gains(1_000.0);
-        assert!(near(low, 0.7071) && near(high, 0.7071), "{low} {high}");
+        assert!(
+            near(low, FRAC_1_SQRT_2) && near(high, FRAC_1_SQRT_2),
+            "{low} {high}"
+        );
         let (low, high) = gains(10_000.0);
         assert!(low < 0.01 && near(high, 1.0), "{low} {high}");
     }

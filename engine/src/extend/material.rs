@@ -4,6 +4,9 @@
 
 use crate::fit::{self, MOST_TRUE_PEAK_DB};
 
+/// A loop that was brought to the limit at one rate is over it by less than this at another.
+const TOLERANCE_DB: f64 = 0.1;
+
 /// Takes of one loop: of the same length, channels and grid, each seamless by itself.
 #[derive(Debug, Clone)]
 pub struct Material {
@@ -33,7 +36,7 @@ pub enum Mismatch {
 
 impl Material {
     /// Takes (by channel, ±1 full scale) of a loop of so many bars. A take whose true peak is above
-    /// -1 dB is lowered as a whole until it is not; any other is left as it is, to the sample.
+    /// -1 dB by more than 0.1 dB is lowered as a whole until it is not; any other is left as it is, to the sample.
     /// `beatless` material has no attacks that could be repeated or missed.
     ///
     /// # Errors
@@ -55,11 +58,12 @@ impl Material {
         let mut peaks_db = Vec::with_capacity(takes.len());
         for take in &mut takes {
             let peak_db = fit::true_peak_db(take, rate_hz);
-            let over_db = (peak_db - MOST_TRUE_PEAK_DB).max(0.0);
-            if over_db > 0.0 {
-                fit::apply_gain(take, -over_db);
+            let over_db = peak_db - MOST_TRUE_PEAK_DB;
+            let lower_db = if over_db > TOLERANCE_DB { over_db } else { 0.0 };
+            if lower_db > 0.0 {
+                fit::apply_gain(take, -lower_db);
             }
-            peaks_db.push(peak_db - over_db);
+            peaks_db.push(peak_db - lower_db);
         }
         Ok(Self {
             takes,

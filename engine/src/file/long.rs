@@ -104,7 +104,7 @@ pub struct LongFile {
 enum Sink {
     Wav(wav::Writer),
     Flac(Box<FlacSampleWriter<BufWriter<File>>>),
-    Ogg(ogg::Writer),
+    Ogg(Box<ogg::Writer>),
 }
 
 impl LongFile {
@@ -146,15 +146,14 @@ impl LongFile {
             }
             LongFormat::Ogg => {
                 let fields = flac::long_comments(&facts, form.frames);
-                Sink::Ogg(
-                    ogg::Writer::new(out, &form, &fields).map_err(|why| match why {
-                        ogg::Error::Io(source) => io(source),
-                        ogg::Error::Refused(why) => FileError::Refused {
-                            path: path.to_owned(),
-                            why,
-                        },
-                    })?,
-                )
+                let made = ogg::Writer::new(out, &form, &fields).map_err(|why| match why {
+                    ogg::Error::Io(source) => io(source),
+                    ogg::Error::Refused(why) => FileError::Refused {
+                        path: path.to_owned(),
+                        why,
+                    },
+                });
+                Sink::Ogg(Box::new(made?))
             }
         };
         Ok(Self {
