@@ -1,7 +1,7 @@
 //! A loop becomes minutes or hours: repeated to the sample, with something else now and then.
 //!
 //! Any thread but the audio thread. Constant memory, however long the piece: the takes of the
-//! loop, and one varied stretch of a few bars. Nothing depends on the clock or the machine: the
+//! loop, and one varied stretch of a few bars (and some bytes for every variation, to tell of it). Nothing depends on the clock or the machine: the
 //! same takes and the same [`Shape`] make the same samples.
 //!
 //! Reading order: `material` (the takes and their grid), `variation` (what can happen before a

@@ -63,10 +63,12 @@ pub(crate) fn run(args: &LoopArgs) -> Result<(), Failure> {
     let out = args.out.clone().unwrap_or_else(|| beside(&args.files[0]));
     let format = check(args, &out)?;
     try_place(&out)?;
+    // Measuring a file can't be asked to stop: until here Ctrl+C ends the program by itself.
+    let files = takes::read(args)?;
     let interrupts = interrupts();
-    let takes = takes::gather(args, &interrupts)?;
+    let mut takes = takes::gather(args, files, &interrupts)?;
     let material = Material::new(
-        takes.channels.clone(),
+        std::mem::take(&mut takes.channels),
         takes.rate_hz,
         (takes.bars, takes.beats_per_bar),
         takes.beatless,

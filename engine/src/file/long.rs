@@ -18,6 +18,10 @@ use super::facts::Words;
 use super::{Depth, FileError, create_beside, flac, to_integer};
 use crate::prompt::Key;
 
+/// After as many samples the disk has to keep up, so that the end does not have to wait for
+/// gigabytes.
+const SYNC_SAMPLES: usize = 1 << 26;
+
 /// What kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LongFormat {
@@ -99,6 +103,7 @@ pub struct LongFile {
     sink: Sink,
     file: NamedTempFile,
     interleaved: Vec<i32>,
+    unsynced_samples: usize,
 }
 
 enum Sink {
@@ -163,6 +168,7 @@ impl LongFile {
             sink,
             file,
             interleaved: Vec::new(),
+            unsynced_samples: 0,
         })
     }
 
@@ -182,7 +188,15 @@ impl LongFile {
             }
             Sink::Ogg(writer) => writer.write(block),
         };
-        written.map_err(|source| FileError::Io {
+        self.unsynced_samples += block.iter().map(Vec::len).sum::<usize>();
+        let synced = written.and_then(|()| {
+            if self.unsynced_samples < SYNC_SAMPLES {
+                return Ok(());
+            }
+            self.unsynced_samples = 0;
+            self.file.as_file().sync_data()
+        });
+        synced.map_err(|source| FileError::Io {
             path: self.path.clone(),
             source,
         })

@@ -49,7 +49,7 @@ impl Takes {
 }
 
 /// A file as a loop, at its own rate.
-struct Loaded {
+pub(super) struct Loaded {
     channels: Vec<Vec<f32>>,
     rate_hz: u32,
     bars: u32,
@@ -72,17 +72,25 @@ impl Loaded {
     }
 }
 
-/// Reads the files and makes what is to be made.
-pub(super) fn gather(args: &LoopArgs, interrupts: &Receiver<()>) -> Result<Takes, Failure> {
-    let paths = &args.files;
-    let first = load(&paths[0], args, None)?;
-    let rate_hz = args.rate.unwrap_or(first.rate_hz);
-    let frames = first.frames(rate_hz);
-    let mut all = vec![first];
-    for path in &paths[1..] {
+/// Reads the files.
+pub(super) fn read(args: &LoopArgs) -> Result<Vec<Loaded>, Failure> {
+    let mut all = vec![load(&args.files[0], args, None)?];
+    for path in &args.files[1..] {
         let next = load(path, args, Some(&all[0]))?;
         all.push(next);
     }
+    Ok(all)
+}
+
+/// Makes what is to be made beside the files, and brings all to one rate.
+pub(super) fn gather(
+    args: &LoopArgs,
+    mut all: Vec<Loaded>,
+    interrupts: &Receiver<()>,
+) -> Result<Takes, Failure> {
+    let paths = &args.files;
+    let rate_hz = args.rate.unwrap_or(all[0].rate_hz);
+    let frames = all[0].frames(rate_hz);
     if args.takes as usize > all.len() {
         make(args, &mut all, interrupts)?;
     }
