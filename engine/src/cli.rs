@@ -5,12 +5,16 @@
 pub(crate) mod args;
 pub(crate) mod bench;
 pub(crate) mod doctor;
+pub(crate) mod extend;
 pub(crate) mod generate;
+pub(crate) mod interactive;
 pub(crate) mod measure;
 mod progress;
 pub(crate) mod regenerate;
 pub(crate) mod render;
 mod waiting;
+
+use std::path::PathBuf;
 
 use barline_engine::EngineError;
 use barline_engine::file::{FileError, ReadError};
@@ -30,6 +34,14 @@ pub(crate) enum Failure {
     /// A file could not be read.
     #[error("{0}")]
     Read(#[from] ReadError),
+    /// A file is no loop and cannot be made one.
+    #[error("{path}: {why}")]
+    NotALoop {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Standard output is gone.
     #[error("cannot write the facts: {0}")]
     Output(#[from] std::io::Error),
@@ -40,6 +52,15 @@ pub(crate) enum Failure {
         failed: usize,
         /// Of how many.
         all: usize,
+    },
+    /// The prompt line could not be read.
+    #[error("cannot read the prompt line: {0}")]
+    Prompt(String),
+    /// Some lines of a script could not be done; what was wrong with each was said before.
+    #[error("{failed} of the lines failed")]
+    Lines {
+        /// How many.
+        failed: usize,
     },
     /// The user pressed Ctrl+C.
     #[error("interrupted, nothing unfinished was kept")]
@@ -61,8 +82,11 @@ impl Failure {
             Self::Engine(_)
             | Self::File(_)
             | Self::Read(_)
+            | Self::NotALoop { .. }
             | Self::Output(_)
-            | Self::Batch { .. } => 1,
+            | Self::Batch { .. }
+            | Self::Prompt(_)
+            | Self::Lines { .. } => 1,
             Self::Interrupted => 130,
         }
     }

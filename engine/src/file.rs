@@ -8,6 +8,7 @@ mod aiff;
 mod chunks;
 mod facts;
 mod flac;
+mod long;
 mod recipe;
 mod wav;
 
@@ -16,7 +17,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+pub use facts::{Words, comment, key};
 pub use flac::encode as encode_flac;
+pub use long::{LongFacts, LongFile, LongForm, LongFormat, Marker};
 pub use recipe::{ReadError, Recipe};
 
 /// What kind of file.
@@ -89,6 +92,26 @@ pub enum FileError {
     TooLarge {
         /// The file that was to be written.
         path: PathBuf,
+    },
+    /// A disk that has less room than the file will take, found before it is begun.
+    #[error(
+        "{path} takes {needs_mib} MiB, and there are {has_mib} MiB free: make room, choose another folder, or a .flac or .ogg file"
+    )]
+    NoRoom {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What it takes.
+        needs_mib: u64,
+        /// What is free.
+        has_mib: u64,
+    },
+    /// A rate or length that the encoder of the format refuses.
+    #[error("{path} cannot be written ({why}): choose a .wav file or another rate")]
+    Refused {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What the encoder said.
+        why: String,
     },
     /// FLAC has integers only.
     #[error("{path}: FLAC cannot hold floating point samples: choose 16 or 24 bits, or WAV")]

@@ -37,7 +37,9 @@ use serde::{Deserialize, Serialize};
 pub use around::around;
 pub use bars::{Fitted, Target, into_bars, into_bars_unless};
 pub use key::KeyFound;
-pub use level::Loudness;
+pub use level::{
+    Loudness, MOST_TRUE_PEAK_DB, apply as apply_gain, measure as loudness, true_peak_db,
+};
 pub use pulse::Pulse;
 pub use score::Score;
 pub use seam::{Seam, seam};

@@ -6,12 +6,14 @@
 //!
 //! Reading order: `request` and `event` (what goes in and comes out), `worker`
 //! (the thread) and `job` (its work), `model` (one loaded model), `musicgen` (text → tokens), `codec`
-//! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for).
+//! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for), `extend` (a loop →
+//! minutes or hours), `file` (what lies on disk).
 
 pub mod bandwidth;
 pub mod codec;
 pub mod error;
 pub mod event;
+pub mod extend;
 pub mod file;
 pub mod fit;
 mod job;

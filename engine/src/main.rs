@@ -12,6 +12,8 @@ fn main() -> ExitCode {
         cli::args::Command::Generate(args) => cli::generate::run(&args),
         cli::args::Command::Regenerate(args) => cli::regenerate::run(&args),
         cli::args::Command::Render(args) => cli::render::run(&args),
+        cli::args::Command::Interactive(args) => cli::interactive::run(&args),
+        cli::args::Command::Loop(args) => cli::extend::run(&args),
         cli::args::Command::Measure(args) => cli::measure::run(&args),
         cli::args::Command::Doctor(args) => cli::doctor::run(&args),
         cli::args::Command::Bench(command) => cli::bench::run(&command),

@@ -1,4 +1,4 @@
-"""The command line's WAV, FLAC and AIFF files as others read them: libsndfile, SoX, FFmpeg."""
+"""The command line's WAV, FLAC, AIFF and Ogg files as others read them: libsndfile, SoX, FFmpeg."""
 
 import json
 import shutil
@@ -72,7 +72,36 @@ def main():
         subprocess.run([args.barline, "regenerate", other], check=True, capture_output=True)
         made = other.with_name(f"facts_again.{ending}")
         check(f"{ending} is made again from its recipe", made.read_bytes() == other.read_bytes())
+    in_long_files(args, path, samples)
     finish()
+
+
+def in_long_files(args, path, one):
+    """What `barline loop` makes of that clip, RF64 as well."""
+    loops = 6
+    wanted = numpy.tile(one, loops)
+    for name, more in (("long.wav", []), ("long_rf64.wav", ["--rf64"]), ("long.flac", []), ("long.ogg", [])):
+        long = path.with_name(name)
+        command = [args.barline, "loop", path, "--bars", str(loops * BARS), "--vary-every", "off", "--out", long]
+        subprocess.run(command + more, check=True, capture_output=True)
+        with soundfile.SoundFile(long) as file:
+            kind, log, samples = file.format, file.extra_info, file.read(dtype="int32") >> 8
+        check(f"libsndfile: {name} is {kind} and as long", len(samples) == len(wanted), len(samples))
+        raw = subprocess.run(["sox", long, "-t", "s32", "-L", "-"], check=True, capture_output=True)
+        in_sox = numpy.frombuffer(raw.stdout, "<i4") >> 8
+        if name.endswith("ogg"):
+            noise = numpy.mean((samples - wanted.astype(float)) ** 2) / numpy.mean(wanted.astype(float) ** 2)
+            check(f"{name} sounds the same", noise < 0.05 and len(in_sox) == len(wanted), f"{10 * numpy.log10(noise):.0f} dB")
+        else:
+            same = numpy.array_equal(samples, wanted) and numpy.array_equal(in_sox, wanted)
+            check(f"libsndfile, SoX: {name} holds the same samples, without a warning", same and not raw.stderr, raw.stderr.decode())
+        if kind == "RF64":
+            check("libsndfile: rf64 is read to its end", "iXML" in log and "Exiting" not in log)
+        probe = ["ffprobe", "-v", "error", "-show_format", "-show_streams", "-of", "json", long]
+        found = json.loads(subprocess.run(probe, check=True, capture_output=True).stdout)
+        tags = found["format"].get("tags", {}) | found["streams"][0].get("tags", {})
+        title = tags.get("title", tags.get("TITLE", ""))
+        check(f"FFmpeg: {name} has the prompt", title.startswith(clip.PROMPT), title)
 
 
 main()

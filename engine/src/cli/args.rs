@@ -10,7 +10,7 @@ use barline_engine::file::Depth;
 use barline_engine::model::Size;
 use barline_engine::prompt::Key;
 use clap::error::ErrorKind;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::Failure;
 
@@ -40,7 +40,11 @@ impl Args {
                 .take_while(|line| !line.is_empty());
             let line = lines.collect::<Vec<_>>().join(" ");
             let line = line.strip_prefix("error: ").unwrap_or(&line);
-            Failure::Argument(format!("{line}; see `barline help generate`"))
+            let commands = Self::command();
+            let named = std::env::args().nth(1);
+            let named = named.filter(|name| commands.find_subcommand(name).is_some());
+            let help = named.map_or("help".into(), |name| format!("help {name}"));
+            Failure::Argument(format!("{line}; see `barline {help}`"))
         })
     }
 }
@@ -53,6 +57,10 @@ pub(crate) enum Command {
     Regenerate(RegenerateArgs),
     /// Make all the loops that a recipe file asks for, and go on where an earlier run ended.
     Render(RenderArgs),
+    /// Make minutes or hours of a loop, with something else now and then, as WAV, FLAC or Ogg.
+    Loop(LoopArgs),
+    /// Ask for one loop after another at a prompt line, and hear them.
+    Interactive(InteractiveArgs),
     /// Say what WAV, FLAC or AIFF files really are: tempo, beats, bar lines, swing, key.
     Measure(MeasureArgs),
     /// Say what this machine has and how fast the model runs on it.
@@ -67,24 +75,11 @@ pub(crate) enum Command {
 pub(crate) struct GenerateArgs {
     /// What the loop should sound like, such as "dusty lo-fi drums".
     pub(crate) prompt: String,
-    /// Length in bars.
-    #[arg(long, default_value_t = 4, conflicts_with = "seconds")]
-    pub(crate) bars: u32,
-    /// Tempo in beats a minute; 120 when a length in bars needs one.
-    #[arg(long)]
-    pub(crate) bpm: Option<f64>,
-    /// Quarter-note beats in a bar.
-    #[arg(long, default_value_t = 4, conflicts_with = "seconds")]
-    pub(crate) beats_per_bar: u32,
+    #[command(flatten)]
+    pub(crate) how: MakeArgs,
     /// Length in seconds instead of bars. Without --bpm and --key the prompt is then read as it is.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["bars", "beats_per_bar", "play_at"])]
     pub(crate) seconds: Option<f64>,
-    /// Key, such as Am, C#m, Bb or "F# minor".
-    #[arg(long)]
-    pub(crate) key: Option<Key>,
-    /// Seed: the same seed and settings make the same samples. Random when not given.
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
     /// Where to write: a name that ends in .wav, .flac or .aiff. By default a WAV file, named after
     /// the prompt, in this folder.
     #[arg(long, short)]
@@ -92,15 +87,58 @@ pub(crate) struct GenerateArgs {
     /// Clips from this prompt, with seeds one after another.
     #[arg(long, default_value_t = 1)]
     pub(crate) takes: u32,
-    /// A model's folder in the Hugging Face layout; without it the built-in starter model.
-    #[arg(long)]
-    pub(crate) model: Option<PathBuf>,
     /// Sample rate of the file; without it the model's own.
     #[arg(long)]
     pub(crate) rate: Option<u32>,
     /// Bits a sample: 16 or 24 integer, 32 float.
     #[arg(long, value_enum, default_value_t = Bits::B24)]
     pub(crate) bits: Bits,
+    /// Also write the tokens, as JSON.
+    #[arg(long)]
+    pub(crate) codes: Option<PathBuf>,
+    /// Leave a clip of bars as the model made it: not cut at a downbeat, not brought to its
+    /// tempo, not joined, not levelled.
+    #[arg(long, conflicts_with_all = ["loudness", "play_at", "reroll_below", "rerolls"])]
+    pub(crate) raw: bool,
+    /// Print the facts of the clips as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct InteractiveArgs {
+    #[command(flatten)]
+    pub(crate) how: MakeArgs,
+    /// Where files are written; this folder when not given.
+    #[arg(long, short)]
+    pub(crate) out: Option<PathBuf>,
+    /// Write files and play nothing, as where there is no audio device.
+    #[arg(long)]
+    pub(crate) no_play: bool,
+}
+
+/// How a loop is made.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct MakeArgs {
+    /// Length in bars.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) bars: u32,
+    /// Tempo in beats a minute; 120 when a length in bars needs one.
+    #[arg(long)]
+    pub(crate) bpm: Option<f64>,
+    /// Quarter-note beats in a bar.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) beats_per_bar: u32,
+    /// Key, such as Am, C#m, Bb or "F# minor".
+    #[arg(long)]
+    pub(crate) key: Option<Key>,
+    /// Seed: the same seed and settings make the same samples. Random when not given.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// A model's folder in the Hugging Face layout; without it the built-in starter model.
+    #[arg(long)]
+    pub(crate) model: Option<PathBuf>,
     /// Divides the logits: over 1 is wilder, under 1 is tamer.
     #[arg(long, default_value_t = 1.0)]
     pub(crate) temperature: f32,
@@ -123,16 +161,9 @@ pub(crate) struct GenerateArgs {
     /// Threads; by default the physical cores less one.
     #[arg(long)]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Also write the tokens, as JSON.
-    #[arg(long)]
-    pub(crate) codes: Option<PathBuf>,
-    /// Leave a clip of bars as the model made it: not cut at a downbeat, not brought to its
-    /// tempo, not joined, not levelled.
-    #[arg(long, conflicts_with_all = ["loudness", "play_at", "reroll_below", "rerolls"])]
-    pub(crate) raw: bool,
     /// Tempo that the loop is brought to, its pitch kept, after it was made at --bpm: what the plugin
     /// does when the host's tempo changes.
-    #[arg(long, value_name = "BPM", conflicts_with = "seconds")]
+    #[arg(long, value_name = "BPM")]
     pub(crate) play_at: Option<f64>,
     /// Loudness of a loop in LUFS, as far as a true peak of -1 dB allows.
     #[arg(long, default_value_t = -14.0)]
@@ -143,9 +174,6 @@ pub(crate) struct GenerateArgs {
     /// How often at most; the best is kept.
     #[arg(long, default_value_t = 3, requires = "reroll_below")]
     pub(crate) rerolls: u32,
-    /// Print the facts of the clips as JSON on standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -174,6 +202,95 @@ pub(crate) struct RenderArgs {
     /// Threads for each of them.
     #[arg(long)]
     pub(crate) threads: Option<NonZeroUsize>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(allow_negative_numbers = true)]
+pub(crate) struct LoopArgs {
+    /// A loop of Barline's or any WAV, FLAC or AIFF file; several are takes of one loop, of the
+    /// same tempo and length, that take turns.
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Length in minutes, to the nearest whole loop; 10 when no length is given.
+    #[arg(long, conflicts_with_all = ["hours", "bars"])]
+    pub(crate) minutes: Option<f64>,
+    /// Length in hours, to the nearest whole loop.
+    #[arg(long, conflicts_with = "bars")]
+    pub(crate) hours: Option<f64>,
+    /// Length in bars, exactly.
+    #[arg(long)]
+    pub(crate) bars: Option<u64>,
+    /// Where to write: a name that ends in .wav, .flac or .ogg. By default beside the first file,
+    /// with "_long" after its name.
+    #[arg(long, short)]
+    pub(crate) out: Option<PathBuf>,
+    /// Bars after which something varies (another take, a beat repeat, a drop-out, a filter sweep,
+    /// a stretch without basses), or "off". By default two loops, but at least 8 bars.
+    #[arg(long, value_name = "BARS")]
+    pub(crate) vary_every: Option<VaryEvery>,
+    /// Decides what varies: the same seed makes the same samples.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Takes that take turns: those beyond the files given are made from the recipe in the first,
+    /// with the seeds after its own.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) takes: u32,
+    /// Seconds over which it comes up from silence.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) fade_in: f64,
+    /// Seconds over which it goes down to silence. Without it the end goes over into the beginning.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) fade_out: f64,
+    /// Tempo of files that hold no recipe; measured when not given.
+    #[arg(long)]
+    pub(crate) bpm: Option<f64>,
+    /// Bars that such files are to be cut to; by default as many as they have.
+    #[arg(long)]
+    pub(crate) clip_bars: Option<u32>,
+    /// Quarter-note beats in their bars.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) beats_per_bar: u32,
+    /// Sample rate of the file; without it the first file's.
+    #[arg(long)]
+    pub(crate) rate: Option<u32>,
+    /// Bits a sample of WAV and FLAC; without it the recipe's, or 24.
+    #[arg(long, value_enum)]
+    pub(crate) bits: Option<Bits>,
+    /// Quality of Ogg Vorbis, from 0 to 10; 5 is about 160 kbit/s.
+    #[arg(long, default_value_t = 6.0)]
+    pub(crate) quality: f32,
+    /// Make a WAV file RF64 even when it is under 4 GB.
+    #[arg(long)]
+    pub(crate) rf64: bool,
+    /// The folder of the model that the first file was made with, if that was not the starter
+    /// model; of use with --takes.
+    #[arg(long)]
+    pub(crate) model: Option<PathBuf>,
+    /// Threads for making takes; by default the physical cores less one.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Print what was made, and what varies where, as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Bars between variations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum VaryEvery {
+    Bars(u32),
+    Off,
+}
+
+impl std::str::FromStr for VaryEvery {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(bars @ 1..) => Ok(Self::Bars(bars)),
+            _ if text.eq_ignore_ascii_case("off") => Ok(Self::Off),
+            _ => Err("a number of bars or \"off\""),
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

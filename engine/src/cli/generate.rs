@@ -15,11 +15,11 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::Failure;
-use super::args::GenerateArgs;
+use super::args::{GenerateArgs, MakeArgs};
 use super::waiting::{RATES_HZ, at_rate, interrupts, try_place, wait_with_progress};
 
 /// The tempo of a clip in bars when none is asked for.
-const DEFAULT_TEMPO_BPM: f64 = 120.0;
+pub(super) const DEFAULT_TEMPO_BPM: f64 = 120.0;
 
 /// What `--json` says of a take.
 #[derive(Serialize)]
@@ -53,13 +53,22 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
     if args.takes > 1 && args.codes.is_some() {
         return Err(Failure::Argument("--codes goes with a single take".into()));
     }
-    let seed = args.seed.unwrap_or_else(random_seed);
+    let seed = args.how.seed.unwrap_or_else(random_seed);
     let interrupts = interrupts();
     let engine = Engine::start()?;
     let mut lines = Vec::new();
     let mut planned = Vec::new();
     for take in 0..args.takes {
-        let request = request(args, seed.wrapping_add(u64::from(take)));
+        let length = args.seconds.map(Length::Seconds);
+        let mut request = request(
+            &args.prompt,
+            &args.how,
+            length,
+            seed.wrapping_add(u64::from(take)),
+        );
+        if args.raw {
+            request.fit = None;
+        }
         request.check()?;
         let path = out_path(args, &request, take);
         file::check(&path, args.bits.into())?;
@@ -116,58 +125,61 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn request(args: &GenerateArgs, seed: u64) -> GenerateRequest {
-    let length = match args.seconds {
-        Some(seconds) => Length::Seconds(seconds),
-        None => Length::Bars {
-            bars: args.bars,
-            beats_per_bar: args.beats_per_bar,
-            tempo_bpm: args.bpm.unwrap_or(DEFAULT_TEMPO_BPM),
-        },
-    };
+/// What makes a clip of these words, of bars unless another length is given.
+pub(super) fn request(
+    words: &str,
+    how: &MakeArgs,
+    length: Option<Length>,
+    seed: u64,
+) -> GenerateRequest {
+    let length = length.unwrap_or(Length::Bars {
+        bars: how.bars,
+        beats_per_bar: how.beats_per_bar,
+        tempo_bpm: how.bpm.unwrap_or(DEFAULT_TEMPO_BPM),
+    });
     let tempo_bpm = match length {
         Length::Bars { tempo_bpm, .. } => Some(tempo_bpm),
-        Length::Seconds(_) => args.bpm,
+        Length::Seconds(_) => how.bpm,
     };
     // Tempo and key alone are no prompt: the engine is to refuse it.
-    let empty = args.prompt.trim().is_empty();
+    let empty = words.trim().is_empty();
     let prompt = if empty {
         String::new()
     } else {
-        prompt::compose(&args.prompt, tempo_bpm, args.key)
+        prompt::compose(words, tempo_bpm, how.key)
     };
     GenerateRequest {
-        model: args
+        model: how
             .model
             .clone()
             .map_or(ModelSource::Starter, ModelSource::Folder),
         model_sha256: None,
         prompt,
         length,
-        fit: (!args.raw).then(|| Fit {
-            loudness_lufs: args.loudness,
-            play_at_bpm: args.play_at,
-            reroll: args.reroll_below.map(|below_score| Reroll {
+        fit: Some(Fit {
+            loudness_lufs: how.loudness,
+            play_at_bpm: how.play_at,
+            reroll: how.reroll_below.map(|below_score| Reroll {
                 below_score,
-                at_most: args.rerolls,
+                at_most: how.rerolls,
             }),
         }),
         sampling: Sampling {
-            temperature: args.temperature,
-            top_k: args.top_k,
-            top_p: args.top_p,
-            guidance: args.guidance,
-            greedy: args.greedy,
+            temperature: how.temperature,
+            top_k: how.top_k,
+            top_p: how.top_p,
+            guidance: how.guidance,
+            greedy: how.greedy,
         },
         seed,
-        precision: args.precision,
-        threads: args.threads,
-        key: args.key.map(|key| key.to_string()),
+        precision: how.precision,
+        threads: how.threads,
+        key: how.key.map(|key| key.to_string()),
     }
 }
 
 /// What a person wants to know of a loop: how it is, and what is wrong with it.
-fn in_words(fitted: &Fitted) -> String {
+pub(super) fn in_words(fitted: &Fitted) -> String {
     let mut words = vec![format!("score {}", fitted.score.total)];
     words.extend(fitted.key_heard().map(|key| key.to_string()));
     match fitted.grid {
@@ -235,7 +247,12 @@ fn out_path(args: &GenerateArgs, request: &GenerateRequest, take: u32) -> PathBu
         let ending = out.extension().unwrap_or("wav".as_ref()).to_string_lossy();
         return out.with_file_name(format!("{stem}-{}.{ending}", take + 1));
     }
-    let words = prompt::name_words(&args.prompt);
+    unused(Path::new(""), &args.prompt, request)
+}
+
+/// A WAV file in a folder with a name that says what is in it and is not taken yet.
+pub(super) fn unused(folder: &Path, words: &str, request: &GenerateRequest) -> PathBuf {
+    let words = prompt::name_words(words);
     let play_at_bpm = request.fit.and_then(|fit| fit.play_at_bpm);
     let length = match request.length {
         Length::Bars {
@@ -251,13 +268,13 @@ fn out_path(args: &GenerateArgs, request: &GenerateRequest, take: u32) -> PathBu
             format!("{stem}-{n}.wav")
         }
     });
-    free.map(PathBuf::from)
+    free.map(|name| folder.join(name))
         .find(|path| !path.exists())
         .unwrap_or_default()
 }
 
 /// A seed that is short enough to type again.
-fn random_seed() -> u64 {
+pub(super) fn random_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id()) % 1_000_000_000
 }

@@ -3,28 +3,29 @@
 //! Main thread.
 
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Progress of one take.
+/// Progress of one take or file.
 pub(crate) struct Progress {
     shown: Shown,
     label: String,
+    start: Instant,
 }
 
 enum Shown {
     Bar(ProgressBar),
     /// The last tenth that was printed.
-    Lines(u32),
+    Lines(u64),
 }
 
 impl Progress {
     /// Progress of what `label` names.
     pub(crate) fn new(label: String) -> Self {
         let shown = if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template(
-                "{msg} [{bar:32}] {percent}% · {per_sec} · {eta} left",
-            );
+            let style =
+                ProgressStyle::with_template("{msg} [{bar:32}] {percent}% · {prefix} · {eta} left");
             let bar = ProgressBar::no_length();
             bar.set_style(
                 style
@@ -36,7 +37,11 @@ impl Progress {
         } else {
             Shown::Lines(0)
         };
-        Self { shown, label }
+        Self {
+            shown,
+            label,
+            start: Instant::now(),
+        }
     }
 
     /// The model is being read.
@@ -48,21 +53,34 @@ impl Progress {
 
     /// Step `step` of `steps` is done.
     pub(crate) fn step(&mut self, step: u32, steps: u32, steps_per_second: f32) {
+        let left = (steps - step) as f32 / steps_per_second;
+        let speed = format!("{steps_per_second:.0} steps/s");
+        self.show(u64::from(step), u64::from(steps), &speed, left);
+    }
+
+    /// So many frames of audio, of which a second has `rate_hz`, are written.
+    pub(crate) fn written(&mut self, frames: u64, of: u64, rate_hz: u32) {
+        let seconds = self.start.elapsed().as_secs_f64().max(1e-3);
+        let speed = frames as f64 / seconds;
+        let left = (of - frames) as f64 / speed.max(1.0);
+        let speed = format!("{:.0} times real time", speed / f64::from(rate_hz));
+        self.show(frames, of, &speed, left as f32);
+    }
+
+    fn show(&mut self, done: u64, all: u64, speed: &str, left_seconds: f32) {
         match &mut self.shown {
             Shown::Bar(bar) => {
-                bar.set_length(u64::from(steps));
-                bar.set_position(u64::from(step));
+                bar.set_length(all);
+                bar.set_prefix(speed.to_owned());
+                bar.set_position(done);
             }
             Shown::Lines(last) => {
-                let tenth = step * 10 / steps.max(1);
+                let tenth = done * 10 / all.max(1);
                 if tenth > *last {
                     *last = tenth;
-                    let left = (steps - step) as f32 / steps_per_second;
-                    eprintln!(
-                        "{}: {}% ({steps_per_second:.0} steps/s, {left:.0} s left)",
-                        self.label,
-                        tenth * 10
-                    );
+                    let percent = tenth * 10;
+                    let label = &self.label;
+                    eprintln!("{label}: {percent}% ({speed}, {left_seconds:.0} s left)");
                 }
             }
         }

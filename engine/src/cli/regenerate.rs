@@ -2,7 +2,8 @@
 //!
 //! Main thread: waits for the engine's events. The file is written whole or not at all.
 
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 use barline_engine::file::{self, Recipe};
 use barline_engine::{Engine, GenerateRequest, ModelSource};
@@ -19,22 +20,7 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
     try_place(&out)?;
     let interrupts = interrupts();
     let engine = Engine::start()?;
-    let facts = &recipe.facts;
-    let request = GenerateRequest {
-        model: args
-            .model
-            .clone()
-            .map_or(ModelSource::Starter, ModelSource::Folder),
-        model_sha256: Some(facts.model_sha256.clone()),
-        prompt: facts.prompt.clone(),
-        length: facts.made_length(),
-        fit: facts.fit(),
-        sampling: facts.sampling,
-        seed: facts.seed,
-        precision: Some(facts.precision),
-        threads: args.threads,
-        key: facts.key.clone(),
-    };
+    let request = request(&recipe, args.model.as_deref(), args.threads);
     request.check()?;
     let clip = wait_with_progress(&engine.submit(request)?, "generating".into(), &interrupts)?;
     let (rate_hz, channels) = at_rate(&clip, Some(recipe.rate_hz));
@@ -45,6 +31,29 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
     )?;
     eprintln!("{}: {}", out.display(), clip.facts.prompt);
     Ok(())
+}
+
+/// What makes the clip of a recipe again.
+pub(super) fn request(
+    recipe: &Recipe,
+    model: Option<&Path>,
+    threads: Option<NonZeroUsize>,
+) -> GenerateRequest {
+    let facts = &recipe.facts;
+    GenerateRequest {
+        model: model.map_or(ModelSource::Starter, |folder| {
+            ModelSource::Folder(folder.to_owned())
+        }),
+        model_sha256: Some(facts.model_sha256.clone()),
+        prompt: facts.prompt.clone(),
+        length: facts.made_length(),
+        fit: facts.fit(),
+        sampling: facts.sampling,
+        seed: facts.seed,
+        precision: Some(facts.precision),
+        threads,
+        key: facts.key.clone(),
+    }
 }
 
 /// `loop.wav` is made again as `loop_again.wav`, so that the two can be compared.

@@ -38,7 +38,8 @@ impl Grid {
 }
 
 /// The key that was asked for, else one that was surely found.
-pub(super) fn key(facts: &ClipFacts) -> Option<Key> {
+#[must_use]
+pub fn key(facts: &ClipFacts) -> Option<Key> {
     let asked: Option<Key> = facts.key.as_deref().and_then(|key| key.parse().ok());
     let heard = || facts.fitted.as_ref()?.key_heard();
     asked.or_else(heard)
@@ -46,7 +47,36 @@ pub(super) fn key(facts: &ClipFacts) -> Option<Key> {
 
 /// Its tonic as a MIDI note.
 pub(super) fn root(facts: &ClipFacts) -> Option<u16> {
-    key(facts).map(|key| ROOT_OCTAVE + u16::from(key.tonic))
+    key(facts).map(root_of)
+}
+
+/// A key's tonic as a MIDI note.
+pub(super) fn root_of(key: Key) -> u16 {
+    ROOT_OCTAVE + u16::from(key.tonic)
+}
+
+/// What a file says to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// What it is called.
+    pub title: String,
+    /// How it came about, in one line.
+    pub comment: String,
+    /// What may be done with it.
+    pub rights: String,
+    /// What made it.
+    pub software: String,
+}
+
+impl Words {
+    pub(super) fn of(facts: &ClipFacts) -> Self {
+        Self {
+            title: facts.prompt.clone(),
+            comment: comment(facts),
+            rights: facts.rights.clone(),
+            software: software(facts),
+        }
+    }
 }
 
 /// The frame of every beat.
@@ -70,7 +100,8 @@ pub(super) fn software(facts: &ClipFacts) -> String {
 }
 
 /// How the clip came about, in one line for people.
-pub(super) fn comment(facts: &ClipFacts) -> String {
+#[must_use]
+pub fn comment(facts: &ClipFacts) -> String {
     let mut parts = vec![
         format!("model {}", facts.model),
         format!("seed {}", facts.seed),

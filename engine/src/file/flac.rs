@@ -11,10 +11,14 @@ use flac_codec::decode::FlacSampleReader;
 use flac_codec::encode::{FlacSampleWriter, Options};
 use flac_codec::metadata::{Metadata, VorbisComment};
 
+use super::long::LongFacts;
 use super::{ReadError, Recipe, by_channel, facts, interleaved, to_integer};
+use crate::prompt::Key;
 
 /// Ours: the recipe, as JSON.
 const RECIPE: &str = "BARLINE_RECIPE";
+/// Ours: what a long file was made from and how, as JSON.
+const STORY: &str = "BARLINE_STORY";
 
 /// Writes a clip of 16 or 24 bits into an empty file.
 pub(super) fn write(
@@ -43,14 +47,8 @@ pub fn encode(
     let samples: Vec<i32> = interleaved(channels)
         .map(|sample| to_integer(sample, bits))
         .collect();
-    let options = comments
-        .iter()
-        .fold(Options::default(), |options, (field, value)| {
-            options.tag(field, value)
-        });
-    let total = (!samples.is_empty()).then_some(samples.len() as u64);
-    let (bits, count) = (u32::from(bits), channels.len() as u8);
-    FlacSampleWriter::new(out, options, rate_hz, bits, count, total)
+    let total = samples.len() as u64;
+    encoder(out, rate_hz, bits, channels.len(), total, comments)
         .and_then(|mut writer| {
             writer.write(&samples)?;
             writer.finalize()
@@ -58,24 +56,68 @@ pub fn encode(
         .map_err(to_io)
 }
 
+/// A file that is still to get its samples, interleaved, `total` of them.
+pub(super) fn encoder<W: Write + Seek>(
+    out: W,
+    rate_hz: u32,
+    bits: u16,
+    channels: usize,
+    total: u64,
+    comments: &[(&str, String)],
+) -> Result<FlacSampleWriter<W>, flac_codec::Error> {
+    let options = comments
+        .iter()
+        .fold(Options::default(), |options, (field, value)| {
+            options.tag(field, value)
+        });
+    let (bits, count) = (u32::from(bits), channels as u8);
+    let total = (total > 0).then_some(total);
+    FlacSampleWriter::new(out, options, rate_hz, bits, count, total)
+}
+
 fn comments(recipe: &Recipe, frames: usize) -> Vec<(&'static str, String)> {
     let facts = &recipe.facts;
-    let mut fields = vec![
-        ("TITLE", facts.prompt.clone()),
-        ("DESCRIPTION", facts::comment(facts)),
-        ("COPYRIGHT", facts.rights.clone()),
-        ("ENCODER", facts::software(facts)),
-        (RECIPE, recipe.to_json()),
-    ];
-    if let Some(key) = facts::key(facts) {
-        fields.push(("INITIALKEY", key.to_string()));
-    }
-    if let Some(grid) = facts::Grid::of(facts) {
-        fields.push(("BPM", grid.tempo_bpm.to_string()));
-        fields.push(("LOOPSTART", "0".into()));
-        fields.push(("LOOPLENGTH", frames.to_string()));
+    let mut fields = words(&facts::Words::of(facts));
+    fields.push((RECIPE, recipe.to_json()));
+    let tempo_bpm = facts::Grid::of(facts).map(|grid| grid.tempo_bpm);
+    fields.extend(music(facts::key(facts), tempo_bpm));
+    if tempo_bpm.is_some() {
+        fields.extend(looped(frames as u64));
     }
     fields
+}
+
+/// The comments of a long file, for Ogg as well.
+pub(super) fn long_comments(facts: &LongFacts, frames: u64) -> Vec<(&'static str, String)> {
+    let mut fields = words(&facts.words);
+    fields.push((STORY, facts.story.clone()));
+    fields.extend(music(facts.key, Some(facts.tempo_bpm)));
+    if facts.loops {
+        fields.extend(looped(frames));
+    }
+    fields
+}
+
+fn words(words: &facts::Words) -> Vec<(&'static str, String)> {
+    vec![
+        ("TITLE", words.title.clone()),
+        ("DESCRIPTION", words.comment.clone()),
+        ("COPYRIGHT", words.rights.clone()),
+        ("ENCODER", words.software.clone()),
+    ]
+}
+
+fn music(key: Option<Key>, tempo_bpm: Option<f64>) -> Vec<(&'static str, String)> {
+    let key = key.map(|key| ("INITIALKEY", key.to_string()));
+    let tempo = tempo_bpm.map(|tempo_bpm| ("BPM", tempo_bpm.to_string()));
+    key.into_iter().chain(tempo).collect()
+}
+
+fn looped(frames: u64) -> [(&'static str, String); 2] {
+    [
+        ("LOOPSTART", "0".into()),
+        ("LOOPLENGTH", frames.to_string()),
+    ]
 }
 
 /// As [`super::read`].
@@ -108,7 +150,7 @@ fn open(path: &Path) -> Result<FlacSampleReader<BufReader<File>>, flac_codec::Er
     FlacSampleReader::new(BufReader::new(file))
 }
 
-fn to_io(error: flac_codec::Error) -> std::io::Error {
+pub(super) fn to_io(error: flac_codec::Error) -> std::io::Error {
     match error {
         flac_codec::Error::Io(error) => error,
         other => std::io::Error::other(other),

@@ -48,8 +48,8 @@ pub enum ReadError {
         /// What is wrong with it.
         why: String,
     },
-    /// A file of another kind or another program.
-    #[error("{path} holds no recipe: only files that Barline wrote do")]
+    /// A file of another kind or another program, or a long one that was made of a clip.
+    #[error("{path} holds no recipe: only clips that Barline made do")]
     NoRecipe {
         /// The file.
         path: PathBuf,
@@ -138,20 +138,24 @@ fn text(path: &Path) -> std::io::Result<Option<String>> {
     })
 }
 
-/// The iXML document.
+/// The iXML document of a clip.
 pub(super) fn to_xml(recipe: &Recipe) -> String {
-    let json = recipe.to_json();
+    document(
+        &facts::Words::of(&recipe.facts),
+        "RECIPE",
+        &recipe.to_json(),
+    )
+}
+
+/// An iXML document with JSON in an element of ours.
+pub(super) fn document(words: &facts::Words, element: &str, json: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<BWFXML><IXML_VERSION>2.10</IXML_VERSION>\
          <PROJECT>Barline</PROJECT><NOTE>{note}</NOTE><USER>{user}</USER>\
-         <BARLINE><RECIPE>{json}</RECIPE></BARLINE></BWFXML>\n",
-        note = escape(&recipe.facts.prompt),
-        user = escape(&format!(
-            "{}; {}",
-            facts::comment(&recipe.facts),
-            recipe.facts.rights
-        )),
-        json = escape(&json),
+         <BARLINE><{element}>{json}</{element}></BARLINE></BWFXML>\n",
+        note = escape(&words.title),
+        user = escape(&format!("{}; {}", words.comment, words.rights)),
+        json = escape(json),
     )
 }
 

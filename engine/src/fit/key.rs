@@ -31,7 +31,8 @@ pub struct KeyFound {
 
 impl KeyFound {
     /// Whether it is worth saying.
-    pub(super) fn sure(&self) -> bool {
+    #[must_use]
+    pub fn sure(&self) -> bool {
         self.confidence >= 0.4
     }
 }

@@ -7,7 +7,7 @@ use ebur128::{EbuR128, Mode};
 use serde::{Deserialize, Serialize};
 
 /// No peak between the samples is above this (EBU R 128: -1 dBTP).
-pub(super) const MOST_TRUE_PEAK_DB: f64 = -1.0;
+pub const MOST_TRUE_PEAK_DB: f64 = -1.0;
 /// More would raise noise and no loop.
 const MOST_GAIN_DB: f64 = 30.0;
 /// Quieter than this is noise that no gain makes a loop of.
@@ -33,9 +33,9 @@ pub(super) fn remove_dc(channels: &mut [Vec<f32>]) {
     }
 }
 
-/// Measures a loop as it sounds when it is repeated.
+/// Measures a loop (samples by channel at `rate_hz`) as it sounds when it is repeated.
 #[must_use]
-pub(super) fn measure(channels: &[Vec<f32>], rate_hz: u32) -> Loudness {
+pub fn measure(channels: &[Vec<f32>], rate_hz: u32) -> Loudness {
     let silence = Loudness {
         integrated_lufs: None,
         true_peak_db: None,
@@ -66,6 +66,23 @@ pub(super) fn measure(channels: &[Vec<f32>], rate_hz: u32) -> Loudness {
     }
 }
 
+/// The highest peak of a part (samples by channel), between samples too, in dB; minus infinity for
+/// silence.
+#[must_use]
+pub fn true_peak_db(channels: &[Vec<f32>], rate_hz: u32) -> f64 {
+    let planes: Vec<&[f32]> = channels.iter().map(Vec::as_slice).collect();
+    let meter = EbuR128::new(channels.len() as u32, rate_hz, Mode::TRUE_PEAK);
+    let peaks = meter.and_then(|mut meter| {
+        meter.add_frames_planar_f32(&planes)?;
+        let peaks = (0..channels.len() as u32).map(|channel| meter.true_peak(channel));
+        peaks.collect::<Result<Vec<f64>, _>>()
+    });
+    // A rate that the meter refuses has the peaks of its samples.
+    let peaks =
+        peaks.unwrap_or_else(|_| planes.iter().map(|p| f64::from(super::peak(p))).collect());
+    20.0 * peaks.into_iter().fold(0.0, f64::max).log10()
+}
+
 /// The gain in dB that brings a loop to `target_lufs`, as far as its peaks allow.
 pub(super) fn gain_db(loudness: &Loudness, target_lufs: f64) -> f64 {
     let Some(peak) = loudness.true_peak_db else {
@@ -77,8 +94,8 @@ pub(super) fn gain_db(loudness: &Loudness, target_lufs: f64) -> f64 {
         .map_or(room, |lufs| (target_lufs - lufs).min(room))
 }
 
-/// Applies a gain.
-pub(super) fn apply(channels: &mut [Vec<f32>], gain_db: f64) {
+/// Applies a gain in dB to samples by channel.
+pub fn apply(channels: &mut [Vec<f32>], gain_db: f64) {
     let gain = 10f64.powf(gain_db / 20.0) as f32;
     for sample in channels.iter_mut().flatten() {
         *sample *= gain;
