@@ -4,6 +4,7 @@
 
 pub(crate) mod args;
 pub(crate) mod doctor;
+pub(crate) mod evaluate;
 pub(crate) mod generate;
 pub(crate) mod measure;
 mod progress;
@@ -40,6 +41,14 @@ pub(crate) enum Failure {
         /// Of how many.
         all: usize,
     },
+    /// Some files of a folder could not be read; what is wrong with each was said before.
+    #[error("{failed} of {all} files could not be measured; the figures are of the others")]
+    Unmeasured {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+    },
     /// The user pressed Ctrl+C.
     #[error("interrupted, nothing unfinished was kept")]
     Interrupted,
@@ -61,7 +70,8 @@ impl Failure {
             | Self::File(_)
             | Self::Read(_)
             | Self::Output(_)
-            | Self::Batch { .. } => 1,
+            | Self::Batch { .. }
+            | Self::Unmeasured { .. } => 1,
             Self::Interrupted => 130,
         }
     }

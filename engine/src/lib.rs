@@ -6,10 +6,12 @@
 //!
 //! Reading order: `request` and `event` (what goes in and comes out), `worker`
 //! (the thread), `model` (one loaded model), `musicgen` (text → tokens), `codec`
-//! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for).
+//! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for),
+//! `evaluate` (how good what came out is).
 
 pub mod codec;
 pub mod error;
+pub mod evaluate;
 pub mod event;
 pub mod file;
 pub mod fit;

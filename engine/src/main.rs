@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         cli::args::Command::Regenerate(args) => cli::regenerate::run(&args),
         cli::args::Command::Render(args) => cli::render::run(&args),
         cli::args::Command::Measure(args) => cli::measure::run(&args),
+        cli::args::Command::Evaluate(args) => cli::evaluate::run(&args),
         cli::args::Command::Doctor(args) => cli::doctor::run(&args),
     });
     match result {

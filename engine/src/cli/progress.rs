@@ -6,10 +6,11 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Progress of one take.
+/// Progress of one take, or of many files.
 pub(crate) struct Progress {
     shown: Shown,
     label: String,
+    unit: &'static str,
 }
 
 enum Shown {
@@ -19,8 +20,13 @@ enum Shown {
 }
 
 impl Progress {
-    /// Progress of what `label` names.
+    /// Progress of what `label` names, in steps of the model.
     pub(crate) fn new(label: String) -> Self {
+        Self::counting(label, "steps")
+    }
+
+    /// Progress of what `label` names, in so many of `unit`.
+    pub(crate) fn counting(label: String, unit: &'static str) -> Self {
         let shown = if std::io::stderr().is_terminal() {
             let style = ProgressStyle::with_template(
                 "{msg} [{bar:32}] {percent}% · {per_sec} · {eta} left",
@@ -36,7 +42,7 @@ impl Progress {
         } else {
             Shown::Lines(0)
         };
-        Self { shown, label }
+        Self { shown, label, unit }
     }
 
     /// The model is being read.
@@ -48,6 +54,7 @@ impl Progress {
 
     /// Step `step` of `steps` is done.
     pub(crate) fn step(&mut self, step: u32, steps: u32, steps_per_second: f32) {
+        let unit = self.unit;
         match &mut self.shown {
             Shown::Bar(bar) => {
                 bar.set_length(u64::from(steps));
@@ -59,7 +66,7 @@ impl Progress {
                     *last = tenth;
                     let left = (steps - step) as f32 / steps_per_second;
                     eprintln!(
-                        "{}: {}% ({steps_per_second:.0} steps/s, {left:.0} s left)",
+                        "{}: {}% ({steps_per_second:.0} {unit}/s, {left:.0} s left)",
                         self.label,
                         tenth * 10
                     );
