@@ -53,8 +53,8 @@ impl Sums {
                 sorted.extend_from_slice(&frame[bins]);
                 sorted.sort_by(f32::total_cmp);
                 let mean = |values: &[f32]| {
-                    let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
-                    (sum / values.len() as f64).max(FLOOR)
+                    let values = values.iter().map(|&value| f64::from(value).max(FLOOR));
+                    values.sum::<f64>() / least as f64
                 };
                 let (valley, peak) = (&sorted[..least], &sorted[sorted.len() - least..]);
                 *sum += 20.0 * (mean(peak) / mean(valley)).log10();

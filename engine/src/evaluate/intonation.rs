@@ -7,7 +7,7 @@ use std::f64::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fit::tones;
+use crate::fit::tones::{self, TONAL};
 
 /// Time over which one place is told.
 const SECOND: f64 = 1.0;
@@ -58,18 +58,21 @@ impl Direction {
 /// Measures it on samples at `rate_hz`; none where there are no tones.
 pub(super) fn of(samples: &[f32], rate_hz: u32) -> Option<Intonation> {
     let mut frames = Vec::new();
+    let (mut in_tones, mut in_all) = (0.0f64, 0.0f64);
     let timing = tones::each(samples, rate_hz, |frame| {
+        in_all += f64::from(frame.above_bass);
         let mut sum = Direction::default();
         // Basses are told less finely than the others, which have more cycles in a window.
         for tone in frame.tones.iter().filter(|tone| tone.above_bass) {
             let midi = tone.midi();
             let cents = 100.0 * (midi - midi.round());
             sum.add(cents, f64::from(tone.power).sqrt());
+            in_tones += f64::from(tone.around);
         }
         frames.push(sum);
     });
     let whole = total(&frames);
-    if whole.weight <= 1e-4 {
+    if whole.weight <= 1e-4 || in_tones < f64::from(TONAL) * in_all {
         return None;
     }
     let tuning_cents = whole.cents();

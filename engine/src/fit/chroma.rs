@@ -3,11 +3,10 @@
 //! Any thread but the audio thread. Only tones count (after Gómez 2006). Tuned to A = 440 Hz, as
 //! everything that the models make is.
 
-use super::tones::{self, BASS_HZ};
+use super::tones::{self, BASS_HZ, TONAL};
 
-/// Under this share of power in peaks there are no tones to speak of, from the other on they are
-/// clear. (Drums alone have 0.01 to 0.6, half of them less than 0.15; tones 0.45 and more.)
-const TONAL: f32 = 0.2;
+/// From this share of power in tones on, they are clear. (Drums alone have 0.01 to 0.6, half of
+/// them less than 0.15; tones 0.45 and more.)
 const CLEARLY_TONAL: f32 = 0.7;
 
 /// Pitch classes from C to B over time.

@@ -10,6 +10,8 @@ const LOWEST_HZ: f64 = 38.0;
 const HIGHEST_HZ: f64 = 2_100.0;
 /// Below, a tone is a bass: it names the chord more often than the tones above it.
 pub(crate) const BASS_HZ: f64 = 135.0;
+/// Where less than this share of the power above the basses is in tones, there are none to speak of.
+pub(crate) const TONAL: f32 = 0.2;
 /// A peak has this many times the power of the middle one of its surroundings.
 const PROMINENCE: f32 = 12.0;
 /// Bins on each side that are its surroundings.

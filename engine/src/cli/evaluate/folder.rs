@@ -14,7 +14,10 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut names = Vec::new();
     let mut inside = vec![PathBuf::new()];
     while let Some(place) = inside.pop() {
-        let path = folder.join(&place);
+        let path = match place.as_os_str().is_empty() {
+            true => folder.to_owned(),
+            false => folder.join(&place),
+        };
         let fail = |source| ReadError::Io {
             path: path.clone(),
             source,

@@ -246,12 +246,6 @@ pub(super) fn curves(
             }
         }
     }
-    let _ = write!(
-        out,
-        "<text class=\"soft\" x=\"{:.1}\" y=\"16\">{}</text>",
-        LEFT + 6.0,
-        escape(unit)
-    );
     out + "</svg>"
 }
 

@@ -45,11 +45,14 @@ pub(super) fn files(set: &Set) -> String {
     out +=
         "<th title=\"How late each beat is: 20 ms to each side\">beats</th></tr></thead><tbody>\n";
     for (name, found) in found(set) {
-        let prompt = found.asked.as_ref().map_or("", |asked| &asked.prompt);
+        let asked = found.asked.as_ref();
+        let prompt = asked.map_or_else(String::new, |asked| {
+            let prompt = escape(&asked.prompt);
+            format!("<small title=\"{prompt}\">{prompt}</small>")
+        });
         let _ = write!(
             out,
-            "<tr><th title=\"{}\">{}</th><td>{}</td><td>{}</td>",
-            escape(prompt),
+            "<tr><th>{}{prompt}</th><td>{}</td><td>{}</td>",
             escape(name),
             tempo(found),
             key(found)
