@@ -19,7 +19,7 @@ import scipy.linalg
 import soundfile as sf
 
 from .constants import SR
-from .fit_truth import render
+from .fit_truth import START, render
 
 SIZE, HOP, LAG = 2048, 512, 123
 
@@ -58,7 +58,7 @@ def main():
     evaluate = lambda folder, against: json.loads(subprocess.run([str(a.barline), "evaluate", str(folder), "--against", str(against), "--json"],
                                                                  check=True, capture_output=True).stdout)
     with ProcessPoolExecutor(a.workers) as pool:
-        rows = list(pool.map(render, [(i, folders[i % 2]) for i in range(a.clips)], chunksize=5))
+        rows = list(pool.map(render, [(i, folders[i % 2], START) for i in range(a.clips)], chunksize=5))
         one, other = (sorted(r["path"] for r in rows[k::2]) for k in (0, 1))
         others = list(pool.map(by_others, one + other)); snr = list(pool.map(noisy, [(p, folders[2], i) for i, p in enumerate(one)]))
     ours = evaluate(folders[0], folders[1]); files = ours["set"]["files"] + ours["against"]["files"]

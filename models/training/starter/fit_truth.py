@@ -25,15 +25,15 @@ BARS, START = 4, 20_000
 
 
 def render(job):
-    i, folder = job
-    rng = np.random.default_rng([12, i]); song = compose(HELD_OUT_SEED + START + i)
-    if i % 8 == 7: song = compose_waltz(HELD_OUT_SEED + START + 7 * i)
+    i, folder, start = job
+    rng = np.random.default_rng([12, i + start - START]); song = compose(HELD_OUT_SEED + start + i)
+    if i % 8 == 7: song = compose_waltz(HELD_OUT_SEED + start + 7 * i)
     asked = song.bpm; song = dataclasses.replace(song, bpm=asked * float(rng.uniform(.94, 1.06)))
     tonal = tuple(p for p in song.parts); parts = views(song, 1)[0]
     parts = tuple(dict.fromkeys(("drums",) + parts)) if i % 2 else parts if "drums" not in parts else tonal
     seconds = BARS * song.beats * 60 / song.bpm
     path = folder / f"{i:03d}.wav"; sf.write(path, clip(mix(song, parts, stems(song)), seconds), SR, subtype="PCM_16")
-    return dict(path=str(path), asked=asked, bpm=song.bpm, beats_per_bar=song.beats, swing=song.swing, key=song.key, parts=parts, seconds=seconds,
+    return dict(path=str(path), asked=asked, bpm=song.bpm, beats_per_bar=song.beats, swing=song.swing, key=song.key, minor=bool(song.minor), parts=parts, seconds=seconds,
                 only=song.only)
 
 
@@ -89,9 +89,10 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--barline", type=Path, required=True); ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--clips", type=int, default=500); ap.add_argument("--no-librosa", action="store_true"); ap.add_argument("--workers", type=int, default=2)
+    ap.add_argument("--start", type=int, default=START, help="first seed; weights are fitted on others than the default's")
     a = ap.parse_args(); a.out.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(a.workers) as pool:
-        rows = list(pool.map(render, [(i, a.out) for i in range(a.clips)], chunksize=10))
+        rows = list(pool.map(render, [(i, a.out, a.start) for i in range(a.clips)], chunksize=10))
         ours = []
         for r in rows:
             cmd = [str(a.barline), "measure", r["path"], "--bpm", str(r["asked"]), "--beats-per-bar", str(r["beats_per_bar"]), "--json"]
