@@ -178,6 +178,10 @@ pub(crate) struct MeasureArgs {
     /// Quarter-note beats in a bar; without it, what a recipe in the file says, or 4.
     #[arg(long)]
     pub(crate) beats_per_bar: Option<u32>,
+    /// Also say what would become of the file as a loop of so many bars at that tempo: where it
+    /// would begin, how far it would be stretched, how good it would be.
+    #[arg(long, requires = "bpm")]
+    pub(crate) bars: Option<u32>,
     /// Print the findings as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
