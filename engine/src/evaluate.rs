@@ -34,10 +34,14 @@ pub use mel::{BANDS as MEL_BANDS, LogMel, band_centres as mel_band_centres};
 pub use reference::{Likeness, likeness};
 pub use stability::{Lateness, TempoStability};
 
+/// Beat and key are looked for in so much of a file: no loop is longer, and the search for a grid
+/// takes a time that grows with the square of the length.
+const HEARD_SECONDS: usize = 120;
+
 /// What was measured of one clip.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Tempo, beats, key.
+    /// Tempo, beats, key, of the first two minutes.
     #[serde(flatten)]
     pub measured: Measured,
     /// How steady the beat is, where there is one.
@@ -63,10 +67,11 @@ pub struct Figures {
 /// Samples that are no numbers count as silence.
 #[must_use]
 pub fn figures(channels: &[Vec<f32>], rate_hz: u32, hint: Hint) -> Figures {
-    let measured = fit::measure(channels, rate_hz, hint);
     let mono = fit::mono(channels);
+    let heard = &mono[..mono.len().min(HEARD_SECONDS * rate_hz as usize)];
+    let measured = fit::measure(&[heard.to_vec()], rate_hz, hint);
     let pulse = measured.pulse.as_ref();
-    let tempo_stability = pulse.and_then(|pulse| stability::of(&mono, rate_hz, pulse));
+    let tempo_stability = pulse.and_then(|pulse| stability::of(heard, rate_hz, pulse));
     let mut harmonic_percussive = hpss::Powers::default();
     let mut contrast = contrast::Sums::default();
     let mut log_mel = LogMel::default();

@@ -130,13 +130,15 @@ fn noise_is_told_from_its_reference() {
     let mut late = vec![0.0; 37];
     late.extend_from_slice(&noisy);
     for (clip, lag) in [(noisy.clone(), 0), (late, 37)] {
-        let found = likeness((&[clip], RATE_HZ), (&[clean.clone()], RATE_HZ)).expect("likeness");
+        let found = likeness((&[clip], RATE_HZ), (std::slice::from_ref(&clean), RATE_HZ))
+            .expect("likeness");
         assert_eq!(found.lag_frames, lag);
         assert!((found.snr_db - want).abs() < 0.1, "{found:?}, {want}");
     }
     // At half the level, half of the reference is missing: 6 dB, and nothing level aside.
     let quiet: Vec<f32> = clean.iter().map(|x| 0.5 * x).collect();
-    let found = likeness((&[quiet], RATE_HZ), (&[clean.clone()], RATE_HZ)).expect("likeness");
+    let found =
+        likeness((&[quiet], RATE_HZ), (std::slice::from_ref(&clean), RATE_HZ)).expect("likeness");
     assert!((found.snr_db - 6.02).abs() < 0.01, "{found:?}");
     assert!(found.scale_invariant_db > 100.0, "{found:?}");
     assert!(likeness((&[vec![0.0; 999]], RATE_HZ), (&[clean], RATE_HZ)).is_none());
@@ -239,7 +241,7 @@ fn a_clip_is_held_to_its_recipe() {
         generate_seconds: 1.0,
         version: String::new(),
     };
-    let measured = figures(&[clip.clone()], RATE_HZ, HINT).measured;
+    let measured = figures(std::slice::from_ref(&clip), RATE_HZ, HINT).measured;
     let adherence = Adherence::of(&facts(120.0), &measured, RATE_HZ, clip.len());
     let tempo = adherence.tempo.expect("a tempo");
     assert_eq!(tempo.kept, Some(true));

@@ -4,8 +4,9 @@
 //! Any thread but the audio thread. Profiles: Krumhansl and Kessler (1982), as in Krumhansl's
 //! "Cognitive Foundations of Musical Pitch" (1990), table 2.1. What lies below the basses is left
 //! out, since a kick drum's ring is a tone too. The three findings are weighed by a softmax over all
-//! keys, whose weights were fitted on 530 synthesised loops, four in ten of them begun at another
-//! bar than their first: that a loop opens with its tonic is a habit and no law.
+//! keys, whose weights were fitted on 530 synthesised loops, some of them begun at another bar than
+//! their first: that a loop opens with its tonic is a habit and no law
+//! (`models/training/starter/key_weights.py`).
 
 use serde::{Deserialize, Serialize};
 
@@ -19,9 +20,9 @@ const MINOR: [f32; 12] = [
     6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17,
 ];
 /// How much each finding counts.
-const PROFILE_WEIGHT: f32 = 5.15;
-const BASS_WEIGHT: f32 = 3.7;
-const OPENING_WEIGHT: f32 = 3.95;
+const PROFILE_WEIGHT: f32 = 5.2;
+const BASS_WEIGHT: f32 = 3.5;
+const OPENING_WEIGHT: f32 = 4.1;
 const OPENING_SECONDS: f64 = 0.6;
 /// Under this share of power in tones there is no key, from the other on it is as sure as it is.
 /// Chords behind drums have little more than drums alone.

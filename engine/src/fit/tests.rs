@@ -143,6 +143,24 @@ fn a_pad_has_a_key_and_no_pulse() {
 }
 
 #[test]
+fn a_kick_under_chords_is_no_bass() {
+    let mut clip = chord(&[57, 60, 64, 69], 8.0);
+    for beat in 0..16 {
+        // As loud as the chord, on G sharp.
+        add(&mut clip, 0.5 * f64::from(beat), 0.25, |t| {
+            0.4 * (TAU * 51.9 * t).sin()
+        });
+    }
+    let found = measure(&[clip], RATE_HZ, hint(120.0)).key.expect("a key");
+    let want = crate::prompt::Key {
+        tonic: 9,
+        minor: true,
+    };
+    assert_eq!(found.key, want);
+    assert!(found.sure(), "{found:?}");
+}
+
+#[test]
 fn drums_have_no_key() {
     let found = measure(&[beat(120.0, 8.0, 0.0, 0.0)], RATE_HZ, hint(120.0));
     assert!(found.key.is_none_or(|key| key.confidence < 0.5));

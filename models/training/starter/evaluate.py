@@ -144,11 +144,7 @@ def main():
              f"| the same two where onsets lie between codec frames | | {fig['codec_elsewhere']['snr_db']:.1f} dB, {fig['codec_elsewhere']['hats_centroid_change']:+.1%} |",
              f"| silent, clipped or DC-heavy clips | 0 | {fig['faulty']} |", "",
              f"The estimators on synthesised loops whose truth is known: tempo right {truth['tempo_truth']:.0%} (agrees with a wrong tempo: {truth['tempo_false_accept']:.0%}), "
-             f"drums told {truth['onset_truth']:.0%}, tonic right {truth['tonic_truth']:.0%}. The same clips against another prompt's tempo agree in {fig['tempo_chance']:.0%}; chance is 50 % for drums and 8 % for the tonic.", "",
-             "| prompt | tempo asked | found | tonic asked | found | onsets | faults |", "| --- | --- | --- | --- | --- | --- | --- |"]
-    for r in rows:
-        lines.append(f"| {r['text']} | {r['bpm']} | " + (f"{r['tempo']:.1f} {'✓' if r['tempo_right'] else '✗'}" if "tempo" in r else "") + f" | {r['key'] or ''} | "
-                     + (f"{r['tonic']} {'✓' if r['tonic_right'] else '✗'}" if "tonic" in r else "") + f" | {r['onset']:.3f} | {', '.join(r['faults'])} |")
+             f"drums told {truth['onset_truth']:.0%}, tonic right {truth['tonic_truth']:.0%}. The same clips against another prompt's tempo agree in {fig['tempo_chance']:.0%}; chance is 50 % for drums and 8 % for the tonic."]
     if a.barline:
         rep["evaluate"] = e = with_barline(a.barline, a.out, jobs); kept, dist = e["set"]["kept"], e["frechet_distance"]
         lines += ["", "## By `barline evaluate`", "",
@@ -159,6 +155,10 @@ def main():
         middle = lambda s, f: f"{s['summary'][f]['median']:.2f} ({s['summary'][f]['files']})" if f in s["summary"] else ""
         lines += [f"| {what} | {middle(e['set'], f)} | {middle(e['against'], f)} |" for f, what in STEADY]
         lines += ["", "In brackets: files that have the figure."]
+    lines += ["", "## Clip by clip", "", "| prompt | tempo asked | found | tonic asked | found | onsets | faults |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    for r in rows:
+        lines.append(f"| {r['text']} | {r['bpm']} | " + (f"{r['tempo']:.1f} {'✓' if r['tempo_right'] else '✗'}" if "tempo" in r else "") + f" | {r['key'] or ''} | "
+                     + (f"{r['tonic']} {'✓' if r['tonic_right'] else '✗'}" if "tonic" in r else "") + f" | {r['onset']:.3f} | {', '.join(r['faults'])} |")
     text = "\n".join(lines) + "\n"; where = a.out if a.no_report else a.model
     (where / "report.md").write_text(text); (where / "report.json").write_text(json.dumps(rep, indent=1) + "\n")
     print("\n".join(lines[:12])); print(f"rendering took {wall:.0f} s")

@@ -51,9 +51,9 @@ pub(super) fn page(report: &Report) -> String {
     out += &asked(&report.set);
     out += "<h2>Figures</h2>\n";
     if sets.len() > 1 {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<p class=\"legend\"><span class=\"a\">●</span> {} <span class=\"b\">●</span> {}</p>\n",
+            "<p class=\"legend\"><span class=\"a\">●</span> {} <span class=\"b\">●</span> {}</p>",
             escape(&sets[0].folder),
             escape(&sets[1].folder)
         );
@@ -173,11 +173,11 @@ fn asked(set: &Set) -> String {
         out += "<h2>Asked and found</h2>\n";
     }
     if !tempos.is_empty() {
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<section class=\"card\"><h3>Tempo</h3><p>Each dot is a file. On the line, it has the \
              tempo asked for; on a dashed one, its double or half, which counts as kept.</p>{}\
-             </section>\n",
+             </section>",
             plot::asked_and_found(&tempos)
         );
     }
@@ -185,10 +185,10 @@ fn asked(set: &Set) -> String {
         let bars: Vec<(&str, usize)> = (kept.keys.iter())
             .map(|(relation, &count)| (relation.words(), count))
             .collect();
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<section class=\"card\"><h3>Key</h3><p>How the key found stands to the one asked for, \
-             in files with tones.</p>{}</section>\n",
+             in files with tones.</p>{}</section>",
             plot::bars(&bars)
         );
     }
@@ -235,11 +235,11 @@ fn timbre(sets: &[&Set]) -> String {
         .collect();
     if !spectra.is_empty() {
         let places = mel_band_centres().map(hz);
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<section class=\"card\"><h3>Mean spectrum <small>dB</small></h3><p>Mean of the log-mel \
              frames of all files, against each file's own power: how bright, how deep.</p>{}\
-             </section>\n",
+             </section>",
             plot::curves(&spectra, &places, 7, "dB")
         );
     }
@@ -251,11 +251,11 @@ fn timbre(sets: &[&Set]) -> String {
             from = to;
             place
         });
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<section class=\"card\"><h3>Spectral contrast by octave <small>dB</small></h3><p>How \
              far peaks stand above valleys in each band (Hz), mean over all files.</p>{}\
-             </section>\n",
+             </section>",
             plot::curves(&contrasts, &places, 1, "dB")
         );
     }
