@@ -47,7 +47,7 @@ pub struct KeyAdherence {
     pub found: Option<Key>,
     /// How sure the one found is, 0 to 1.
     pub confidence: Option<f32>,
-    /// How the two stand to each other; none without tones.
+    /// How the two stand to each other; none where no key is sure.
     pub relation: Option<KeyRelation>,
 }
 
@@ -141,6 +141,8 @@ fn key(asked: Key, measured: &Measured) -> KeyAdherence {
         asked,
         found: found.map(|found| found.key),
         confidence: found.map(|found| found.confidence),
-        relation: found.map(|found| KeyRelation::between(asked, found.key)),
+        relation: found
+            .filter(|found| found.sure())
+            .map(|found| KeyRelation::between(asked, found.key)),
     }
 }

@@ -43,7 +43,8 @@ pub struct KeyFound {
 
 impl KeyFound {
     /// Whether it is worth saying.
-    pub(super) fn sure(&self) -> bool {
+    #[must_use]
+    pub fn sure(&self) -> bool {
         self.confidence >= SURE
     }
 }

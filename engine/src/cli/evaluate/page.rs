@@ -114,7 +114,7 @@ fn tiles(report: &Report) -> String {
     if kept.key_told > 0 {
         tile(
             format!("{} of {}", kept.tonics(), kept.key_told),
-            "have the tonic asked for, of those with tones",
+            "have the tonic asked for, of those whose key is sure",
         );
     }
     if let Some(frechet) = &report.frechet_distance {
@@ -188,7 +188,7 @@ fn asked(set: &Set) -> String {
         let _ = writeln!(
             out,
             "<section class=\"card\"><h3>Key</h3><p>How the key found stands to the one asked for, \
-             in files with tones.</p>{}</section>",
+             where it is sure.</p>{}</section>",
             plot::bars(&bars)
         );
     }

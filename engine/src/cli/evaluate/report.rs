@@ -84,7 +84,7 @@ pub(super) struct Kept {
     /// Files whose recipe names a tempo and that have a pulse.
     pub(super) tempo_told: usize,
     pub(super) tempo_kept: usize,
-    /// Files whose recipe names a key and that have tones.
+    /// Files whose recipe names a key and whose own is sure.
     pub(super) key_told: usize,
     pub(super) keys: BTreeMap<KeyRelation, usize>,
     /// Files whose recipe says how long they should be.

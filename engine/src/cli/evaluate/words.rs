@@ -54,16 +54,20 @@ fn line(entry: &Entry) -> Option<String> {
         }
         None => "no pulse".to_owned(),
     });
-    parts.push(match &measured.key {
-        Some(heard) => match asked.and_then(|asked| asked.key) {
-            Some(key) => {
-                let relation = key.relation.map_or("", |relation| relation.words());
-                format!("{} for {} ({relation})", heard.key, key.asked)
+    let key = measured.key.as_ref().filter(|heard| heard.sure());
+    let asked_key = asked.and_then(|asked| asked.key);
+    parts.push(
+        match (
+            key,
+            asked_key.and_then(|key| key.relation.zip(Some(key.asked))),
+        ) {
+            (Some(heard), Some((relation, asked))) => {
+                format!("{} for {asked} ({})", heard.key, relation.words())
             }
-            None => heard.key.to_string(),
+            (Some(heard), None) => heard.key.to_string(),
+            (None, _) => "no sure key".to_owned(),
         },
-        None => "no key".to_owned(),
-    });
+    );
     for figure in FIGURES.iter().filter(|figure| TOLD.contains(&figure.id)) {
         if let Some(value) = (figure.of)(found) {
             let (digits, title) = (figure.digits, figure.title.to_lowercase());
@@ -93,7 +97,10 @@ fn summary(out: &mut String, set: &Set) {
     }
     if kept.key_told > 0 {
         let (tonics, told) = (kept.tonics(), kept.key_told);
-        let _ = writeln!(out, "  tonic as asked: {tonics} of {told} with tones");
+        let _ = writeln!(
+            out,
+            "  tonic as asked: {tonics} of {told} whose key is sure"
+        );
     }
     let _ = writeln!(
         out,

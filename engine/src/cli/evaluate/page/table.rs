@@ -88,6 +88,9 @@ fn key(found: &Found) -> String {
     let Some(heard) = &found.figures.measured.key else {
         return "<span class=\"soft\">no key</span>".to_owned();
     };
+    if !heard.sure() {
+        return format!("<span class=\"soft\">{}?</span>", heard.key);
+    }
     let asked = found.asked.as_ref().and_then(|asked| asked.key);
     match asked.and_then(|key| Some((key.asked, key.relation?))) {
         Some((_, KeyRelation::Same)) => format!("{} {YES}", heard.key),
