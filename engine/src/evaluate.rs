@@ -7,7 +7,7 @@
 //! against another), `reference` (a clip against the one that it should be), `adherence` (a clip
 //! against its recipe). Each names its source.
 //!
-//! Timbre is looked at in a spectrogram of one rate ([`spectrogram::RATE_HZ`]), so that the
+//! Timbre is looked at in a spectrogram of one rate (32 kHz), so that the
 //! figures of files of different rates can be compared; loudness and peaks at the file's own.
 
 mod adherence;

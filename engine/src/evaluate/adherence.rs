@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::ClipFacts;
-use crate::fit::Measured;
+use crate::fit::{KeyFound, Measured};
 use crate::prompt::Key;
 use crate::request::Length;
 
@@ -47,7 +47,9 @@ pub struct KeyAdherence {
     pub found: Option<Key>,
     /// How sure the one found is, 0 to 1.
     pub confidence: Option<f32>,
-    /// How the two stand to each other; none where no key is sure.
+    /// Whether that is sure enough to be said.
+    pub sure: bool,
+    /// How the two stand to each other; none without tones.
     pub relation: Option<KeyRelation>,
 }
 
@@ -141,8 +143,7 @@ fn key(asked: Key, measured: &Measured) -> KeyAdherence {
         asked,
         found: found.map(|found| found.key),
         confidence: found.map(|found| found.confidence),
-        relation: found
-            .filter(|found| found.sure())
-            .map(|found| KeyRelation::between(asked, found.key)),
+        sure: found.is_some_and(KeyFound::sure),
+        relation: found.map(|found| KeyRelation::between(asked, found.key)),
     }
 }

@@ -149,7 +149,7 @@ def main():
         rep["evaluate"] = e = with_barline(a.barline, a.out, jobs); kept, dist = e["set"]["kept"], e["frechet_distance"]
         lines += ["", "## By `barline evaluate`", "",
                   f"Tempo within 1 % (half and double allowed) in {kept['tempo_kept']} of {kept['tempo_told']} clips with a pulse, tonic as asked in "
-                  f"{kept['keys']['same'] + kept['keys']['parallel']} of {kept['key_told']} whose key is sure. Fréchet distance of Gaussians fitted to log-mel frames, to "
+                  f"{kept['keys']['same'] + kept['keys']['parallel']} of {kept['key_told']} with tones ({kept['key_sure_tonic']} of {kept['key_sure']} where the key is sure). Fréchet distance of Gaussians fitted to log-mel frames, to "
                   f"{len(jobs)} held-out loops of the synthesiser: {dist['log_mel_frames_db']:.1f} dB (between two halves of those: {dist['against_halves_db']:.1f} dB).", "",
                   "| median of | clips | held-out loops |", "| --- | --- | --- |"]
         middle = lambda s, f: f"{s['summary'][f]['median']:.2f} ({s['summary'][f]['files']})" if f in s["summary"] else ""

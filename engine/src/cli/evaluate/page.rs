@@ -114,7 +114,10 @@ fn tiles(report: &Report) -> String {
     if kept.key_told > 0 {
         tile(
             format!("{} of {}", kept.tonics(), kept.key_told),
-            "have the tonic asked for, of those whose key is sure",
+            &format!(
+                "have the tonic asked for, of those with tones; {} of {} where the key is sure",
+                kept.key_sure_tonic, kept.key_sure
+            ),
         );
     }
     if let Some(frechet) = &report.frechet_distance {
@@ -188,7 +191,7 @@ fn asked(set: &Set) -> String {
         let _ = writeln!(
             out,
             "<section class=\"card\"><h3>Key</h3><p>How the key found stands to the one asked for, \
-             where it is sure.</p>{}</section>",
+             in files with tones.</p>{}</section>",
             plot::bars(&bars)
         );
     }

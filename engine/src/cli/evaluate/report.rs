@@ -78,15 +78,22 @@ impl Spread {
     }
 }
 
+/// Keys with the tonic asked for.
+const TONIC: [KeyRelation; 2] = [KeyRelation::Same, KeyRelation::Parallel];
+
 /// How many files do what their recipes ask for.
 #[derive(Serialize)]
 pub(super) struct Kept {
     /// Files whose recipe names a tempo and that have a pulse.
     pub(super) tempo_told: usize,
     pub(super) tempo_kept: usize,
-    /// Files whose recipe names a key and whose own is sure.
+    /// Files whose recipe names a key and that have tones.
     pub(super) key_told: usize,
+    /// How their keys stand to the ones asked for.
     pub(super) keys: BTreeMap<KeyRelation, usize>,
+    /// Files among them whose key is sure, and those that have the tonic asked for.
+    pub(super) key_sure: usize,
+    pub(super) key_sure_tonic: usize,
     /// Files whose recipe says how long they should be.
     pub(super) length_told: usize,
     pub(super) length_kept: usize,
@@ -100,14 +107,22 @@ impl Kept {
         };
         let tempo = || asked().filter_map(|asked| asked.tempo?.kept);
         let mut keys: BTreeMap<_, _> = KeyRelation::ALL.map(|relation| (relation, 0)).into();
-        for relation in asked().filter_map(|asked| asked.key?.relation) {
+        let (mut key_sure, mut key_sure_tonic) = (0, 0);
+        for key in asked().filter_map(|asked| asked.key) {
+            let Some(relation) = key.relation else {
+                continue;
+            };
             *keys.entry(relation).or_default() += 1;
+            key_sure += usize::from(key.sure);
+            key_sure_tonic += usize::from(key.sure && TONIC.contains(&relation));
         }
         Self {
             tempo_told: tempo().count(),
             tempo_kept: tempo().filter(|&kept| kept).count(),
             key_told: keys.values().sum(),
             keys,
+            key_sure,
+            key_sure_tonic,
             length_told: asked().count(),
             length_kept: asked().filter(|asked| asked.frames_over == 0).count(),
         }
@@ -115,10 +130,8 @@ impl Kept {
 
     /// Files whose key has the tonic asked for.
     pub(super) fn tonics(&self) -> usize {
-        [KeyRelation::Same, KeyRelation::Parallel]
-            .iter()
-            .filter_map(|relation| self.keys.get(relation))
-            .sum()
+        let counts = TONIC.iter().filter_map(|relation| self.keys.get(relation));
+        counts.sum()
     }
 }
 

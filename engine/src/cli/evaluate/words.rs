@@ -54,20 +54,18 @@ fn line(entry: &Entry) -> Option<String> {
         }
         None => "no pulse".to_owned(),
     });
-    let key = measured.key.as_ref().filter(|heard| heard.sure());
-    let asked_key = asked.and_then(|asked| asked.key);
-    parts.push(
-        match (
-            key,
-            asked_key.and_then(|key| key.relation.zip(Some(key.asked))),
-        ) {
-            (Some(heard), Some((relation, asked))) => {
-                format!("{} for {asked} ({})", heard.key, relation.words())
+    parts.push(match &measured.key {
+        Some(heard) => {
+            let key = asked.and_then(|asked| asked.key);
+            let asked = key.and_then(|key| Some((key.asked, key.relation?.words())));
+            let doubt = if heard.sure() { "" } else { "perhaps " };
+            match asked {
+                Some((asked, relation)) => format!("{doubt}{} for {asked} ({relation})", heard.key),
+                None => format!("{doubt}{}", heard.key),
             }
-            (Some(heard), None) => heard.key.to_string(),
-            (None, _) => "no sure key".to_owned(),
-        },
-    );
+        }
+        None => "no key".to_owned(),
+    });
     for figure in FIGURES.iter().filter(|figure| TOLD.contains(&figure.id)) {
         if let Some(value) = (figure.of)(found) {
             let (digits, title) = (figure.digits, figure.title.to_lowercase());

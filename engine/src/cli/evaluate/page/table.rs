@@ -84,21 +84,24 @@ fn tempo(found: &Found) -> String {
     }
 }
 
+/// As [`tempo`]; a key that is not sure stands back.
 fn key(found: &Found) -> String {
     let Some(heard) = &found.figures.measured.key else {
         return "<span class=\"soft\">no key</span>".to_owned();
     };
-    if !heard.sure() {
-        return format!("<span class=\"soft\">{}?</span>", heard.key);
-    }
+    let key = if heard.sure() {
+        heard.key.to_string()
+    } else {
+        format!("<span class=\"soft\">{}?</span>", heard.key)
+    };
     let asked = found.asked.as_ref().and_then(|asked| asked.key);
     match asked.and_then(|key| Some((key.asked, key.relation?))) {
-        Some((_, KeyRelation::Same)) => format!("{} {YES}", heard.key),
+        Some((_, KeyRelation::Same)) => format!("{key} {YES}"),
         Some((asked, KeyRelation::Parallel)) => {
-            format!("{} <span class=\"soft\">≈ {asked}</span>", heard.key)
+            format!("{key} <span class=\"soft\">≈ {asked}</span>")
         }
-        Some((asked, _)) => format!("{} {NO} {asked}", heard.key),
-        None => heard.key.to_string(),
+        Some((asked, _)) => format!("{key} {NO} {asked}"),
+        None => key,
     }
 }
 
