@@ -95,9 +95,10 @@ fn summary(out: &mut String, set: &Set) {
     }
     if kept.key_told > 0 {
         let (tonics, told) = (kept.tonics(), kept.key_told);
+        let (sure, right) = (kept.key_sure, kept.key_sure_tonic);
         let _ = writeln!(
             out,
-            "  tonic as asked: {tonics} of {told} whose key is sure"
+            "  tonic as asked: {tonics} of {told} with tones, {right} of {sure} where the key is sure"
         );
     }
     let _ = writeln!(
