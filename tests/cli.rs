@@ -6,6 +6,7 @@ mod bad_input;
 mod broken_model;
 mod disk;
 mod doctor;
+mod evaluate;
 mod fitting;
 mod interactive;
 mod interrupt;

@@ -5,6 +5,7 @@
 pub(crate) mod args;
 pub(crate) mod bench;
 pub(crate) mod doctor;
+pub(crate) mod evaluate;
 pub(crate) mod extend;
 pub(crate) mod generate;
 pub(crate) mod interactive;
@@ -62,6 +63,14 @@ pub(crate) enum Failure {
         /// How many.
         failed: usize,
     },
+    /// Some files of a folder could not be read; what is wrong with each was said before.
+    #[error("{failed} of {all} files could not be measured; the figures are of the others")]
+    Unmeasured {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        all: usize,
+    },
     /// The user pressed Ctrl+C.
     #[error("interrupted, nothing unfinished was kept")]
     Interrupted,
@@ -86,7 +95,8 @@ impl Failure {
             | Self::Output(_)
             | Self::Batch { .. }
             | Self::Prompt(_)
-            | Self::Lines { .. } => 1,
+            | Self::Lines { .. }
+            | Self::Unmeasured { .. } => 1,
             Self::Interrupted => 130,
         }
     }

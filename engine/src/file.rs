@@ -12,6 +12,7 @@ mod long;
 mod recipe;
 mod wav;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -162,6 +163,22 @@ pub fn write(path: &Path, recipe: &Recipe, channels: &[Vec<f32>]) -> Result<(), 
         Format::Aiff => aiff::write(file.as_file_mut(), recipe, channels),
     }
     .map_err(fail)?;
+    file.as_file().sync_all().map_err(fail)?;
+    file.persist(path).map_err(|error| fail(error.error))?;
+    Ok(())
+}
+
+/// Writes bytes to `path`, whole or not at all.
+///
+/// # Errors
+/// [`FileError::Io`]; then there is no file, or the one that was there before.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let fail = |source| FileError::Io {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = create_beside(path).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
     file.as_file().sync_all().map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
     Ok(())

@@ -5,7 +5,7 @@
 //! ten, stretching some tenths. Pure functions on samples: nothing is read but the samples and
 //! what was asked for, and the same samples give the same result.
 //!
-//! Reading order: [`measure`] (`onset`, `tempo`, `pulse`; `chroma`, `key`), then [`into_bars`]
+//! Reading order: [`measure`] (`onset`, `tempo`, `pulse`; `tones`, `chroma`, `key`), then [`into_bars`]
 //! in `bars` (`raw`, `window`, `stretch`, `join`, `level`, `seam`, `score`), and [`around`] for a loop
 //! whose raw take is gone.
 //!
@@ -20,16 +20,17 @@ mod bars;
 mod chroma;
 mod join;
 mod key;
-mod level;
-mod onset;
+pub(crate) mod level;
+pub(crate) mod onset;
 mod pulse;
 pub mod raw;
 mod ring;
 mod score;
 mod seam;
-mod spectrum;
+pub(crate) mod spectrum;
 mod stretch;
 mod tempo;
+pub(crate) mod tones;
 mod window;
 
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,7 @@ pub fn measure(channels: &[Vec<f32>], rate_hz: u32, hint: Hint) -> Measured {
     }
 }
 
-fn peak(samples: &[f32]) -> f32 {
+pub(crate) fn peak(samples: &[f32]) -> f32 {
     samples.iter().fold(0.0f32, |peak, x| peak.max(x.abs()))
 }
 
@@ -107,7 +108,7 @@ fn power(part: &[f32]) -> f32 {
 }
 
 /// The mean of all channels; samples that are no numbers count as silence.
-fn mono(channels: &[Vec<f32>]) -> Vec<f32> {
+pub(crate) fn mono(channels: &[Vec<f32>]) -> Vec<f32> {
     let frames = channels.iter().map(Vec::len).min().unwrap_or(0);
     let scale = 1.0 / channels.len().max(1) as f32;
     (0..frames)
@@ -119,4 +120,4 @@ fn mono(channels: &[Vec<f32>]) -> Vec<f32> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

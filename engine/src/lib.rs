@@ -7,11 +7,12 @@
 //! Reading order: `request` and `event` (what goes in and comes out), `worker`
 //! (the thread) and `job` (its work), `model` (one loaded model), `musicgen` (text → tokens), `codec`
 //! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for), `extend` (a loop →
-//! minutes or hours), `file` (what lies on disk).
+//! minutes or hours), `file` (what lies on disk), `evaluate` (how good what came out is).
 
 pub mod bandwidth;
 pub mod codec;
 pub mod error;
+pub mod evaluate;
 pub mod event;
 pub mod extend;
 pub mod file;

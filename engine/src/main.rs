@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         cli::args::Command::Interactive(args) => cli::interactive::run(&args),
         cli::args::Command::Loop(args) => cli::extend::run(&args),
         cli::args::Command::Measure(args) => cli::measure::run(&args),
+        cli::args::Command::Evaluate(args) => cli::evaluate::run(&args),
         cli::args::Command::Doctor(args) => cli::doctor::run(&args),
         cli::args::Command::Bench(command) => cli::bench::run(&command),
     });

@@ -11,7 +11,7 @@ use super::{run, run_bad, second};
 use crate::programs;
 
 /// Four bars of clicks, low ones on the first beat of each, at this tempo.
-fn clicks(path: &Path, tempo_bpm: f64) -> Result<()> {
+pub(super) fn clicks(path: &Path, tempo_bpm: f64) -> Result<()> {
     const RATE_HZ: f64 = 44_100.0;
     let spec = hound::WavSpec {
         channels: 2,
@@ -58,6 +58,29 @@ fn clicks_have_the_tempo_that_they_were_made_with() -> Result<()> {
     let words = run(&mut measure(&["--bpm", "100"], &path)?)?;
     ensure!(words.contains("97.3") && words.contains("BPM"), "{words}");
     Ok(())
+}
+
+#[test]
+fn it_is_said_what_loop_would_come_of_it() -> Result<()> {
+    let folder = tempdir()?;
+    let path = folder.path().join("clicks.wav");
+    clicks(&path, 97.3)?;
+    let arguments = ["--bpm", "100", "--bars", "3", "--json"];
+    let text = run(&mut measure(&arguments, &path)?)?;
+    let found: Value = serde_json::from_str(&text)?;
+    let bars = &found["files"][0]["as_bars"];
+    let stretch = bars["stretch"].as_f64().context(text.clone())?;
+    ensure!((stretch - 0.973).abs() < 5e-4, "{bars}");
+    let after = bars["after"]["pulse"]["tempo_bpm"].as_f64();
+    ensure!((after.context("no pulse")? - 100.0).abs() < 0.1, "{bars}");
+    let words = run(&mut measure(&arguments[..4], &path)?)?;
+    ensure!(words.contains("as bars: from 0.0"), "{words}");
+    run_bad(&mut measure(&["--bars", "4"], &path)?, 2, &["--bpm"])?;
+    run_bad(
+        &mut measure(&["--bpm", "100", "--bars", "0"], &path)?,
+        2,
+        &["--bars"],
+    )
 }
 
 #[test]

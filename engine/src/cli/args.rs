@@ -63,6 +63,9 @@ pub(crate) enum Command {
     Interactive(InteractiveArgs),
     /// Say what WAV, FLAC or AIFF files really are: tempo, beats, bar lines, swing, key.
     Measure(MeasureArgs),
+    /// Measure all files of a folder: how steady, how loud, how much as asked, how near another
+    /// folder.
+    Evaluate(EvaluateArgs),
     /// Say what this machine has and how fast the model runs on it.
     Doctor(DoctorArgs),
     /// Measure parts of the engine, with random weights of the published sizes.
@@ -305,9 +308,38 @@ pub(crate) struct MeasureArgs {
     /// Quarter-note beats in a bar; without it, what a recipe in the file says, or 4.
     #[arg(long)]
     pub(crate) beats_per_bar: Option<u32>,
+    /// Also say what would become of the file as a loop of so many bars at that tempo: where it
+    /// would begin, how far it would be stretched, how good it would be.
+    #[arg(long, requires = "bpm")]
+    pub(crate) bars: Option<u32>,
     /// Print the findings as JSON on standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EvaluateArgs {
+    /// A folder of WAV, FLAC and AIFF files; folders in it count as well.
+    pub(crate) folder: PathBuf,
+    /// A folder to compare with: all of it is measured too, and a file of the same name is what
+    /// the file should be.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) against: Option<PathBuf>,
+    /// Print the figures as JSON on standard output, or with --json=FILE into a file.
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "-"
+    )]
+    pub(crate) json: Option<PathBuf>,
+    /// Write a page with plots: one file, which any browser shows.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Files that are measured at once; by default one for each core.
+    #[arg(long)]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,17 +1,20 @@
-//! `barline measure`: what WAV files really are.
+//! `barline measure`: what sound files really are, and what loop would come of them.
 //!
 //! Main thread.
 
 use std::io::Write;
 use std::path::Path;
 
-use barline_engine::Length;
 use barline_engine::file::{self, Recipe};
-use barline_engine::fit::{self, Hint, Measured, Seam};
+use barline_engine::fit::{self, Fitted, Grid, Hint, Measured, Seam, Target};
+use barline_engine::{Fit, Length};
 use serde::Serialize;
 
 use super::Failure;
 use super::args::MeasureArgs;
+
+/// More is no loop.
+const MOST_BARS: u32 = 64;
 
 /// What `--json` says of a file.
 #[derive(Serialize)]
@@ -22,6 +25,18 @@ struct Findings<'a> {
     measured: Measured,
     /// Of a loop whose recipe says how many beats it has.
     join: Option<Join>,
+    /// Where bars are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_bars: Option<AsBars>,
+}
+
+/// What `--json` says of a file that is made whole bars.
+#[derive(Serialize)]
+struct AsBars {
+    #[serde(flatten)]
+    fitted: Fitted,
+    /// What is found in the loop.
+    after: Measured,
 }
 
 /// What `--json` says of a join.
@@ -45,6 +60,14 @@ pub(crate) fn run(args: &MeasureArgs) -> Result<(), Failure> {
             "--beats-per-bar is 0, but must be at least 1".to_owned(),
         ));
     }
+    if args
+        .bars
+        .is_some_and(|bars| !(1..=MOST_BARS).contains(&bars))
+    {
+        return Err(Failure::Argument(format!(
+            "--bars must be between 1 and {MOST_BARS}"
+        )));
+    }
     let mut out = std::io::stdout().lock();
     let mut all = Vec::with_capacity(args.files.len());
     for path in &args.files {
@@ -59,6 +82,7 @@ pub(crate) fn run(args: &MeasureArgs) -> Result<(), Failure> {
             }) => fit::seam(&channels, rate_hz, bars.saturating_mul(beats_per_bar)),
             _ => None,
         };
+        let as_bars = as_bars(args, &channels, rate_hz);
         let seconds = channels.first().map_or(0, Vec::len) as f64 / f64::from(rate_hz);
         if args.json {
             all.push(Findings {
@@ -70,9 +94,12 @@ pub(crate) fn run(args: &MeasureArgs) -> Result<(), Failure> {
                     changes_no_more: seam.changes_no_more(),
                     seam,
                 }),
+                as_bars,
             });
         } else {
-            writeln!(out, "{}: {}", path.display(), in_words(&measured, seam))?;
+            let words = in_words(&measured, seam);
+            let bars = as_bars.map_or_else(String::new, |bars| bars_in_words(&bars));
+            writeln!(out, "{}: {words}{bars}", path.display())?;
         }
     }
     if args.json {
@@ -97,6 +124,33 @@ fn hint(args: &MeasureArgs, length: Option<Length>) -> Hint {
         tempo_bpm: args.bpm.or(tempo_bpm),
         beats_per_bar: args.beats_per_bar.unwrap_or(beats_per_bar),
     }
+}
+
+/// What becomes of a file that is made the bars asked for.
+fn as_bars(args: &MeasureArgs, channels: &[Vec<f32>], rate_hz: u32) -> Option<AsBars> {
+    let target = Target {
+        bars: args.bars?,
+        beats_per_bar: args.beats_per_bar.unwrap_or(4),
+        tempo_bpm: args.bpm?,
+        loudness_lufs: Fit::default().loudness_lufs,
+    };
+    // The stretch takes one or two channels, as loops have.
+    let (channels, fitted) = fit::into_bars(&channels[..channels.len().min(2)], rate_hz, &target);
+    let after = fit::measure(&channels, rate_hz, hint(args, None));
+    Some(AsBars { fitted, after })
+}
+
+fn bars_in_words(bars: &AsBars) -> String {
+    let how = match bars.fitted.grid {
+        Grid::Steady { .. } => format!(
+            "from {:.3} s on, {:.2} % longer",
+            bars.fitted.start_seconds,
+            (bars.fitted.stretch - 1.0) * 100.0
+        ),
+        Grid::Beatless => "cut to length, as there are no beats".to_owned(),
+        Grid::Free => "cut to length, as no tempo can be trusted".to_owned(),
+    };
+    format!("; as bars: {how}, score {}", bars.fitted.score.total)
 }
 
 fn in_words(measured: &Measured, seam: Option<Seam>) -> String {

@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Progress of one take or file.
+/// Progress of one take or file, or of many files.
 pub(crate) struct Progress {
     shown: Shown,
     label: String,
+    unit: &'static str,
     start: Instant,
 }
 
@@ -21,8 +22,13 @@ enum Shown {
 }
 
 impl Progress {
-    /// Progress of what `label` names.
+    /// Progress of what `label` names, in steps of the model.
     pub(crate) fn new(label: String) -> Self {
+        Self::counting(label, "steps")
+    }
+
+    /// Progress of what `label` names, in so many of `unit`.
+    pub(crate) fn counting(label: String, unit: &'static str) -> Self {
         let shown = if std::io::stderr().is_terminal() {
             let style =
                 ProgressStyle::with_template("{msg} [{bar:32}] {percent}% · {prefix} · {eta} left");
@@ -40,6 +46,7 @@ impl Progress {
         Self {
             shown,
             label,
+            unit,
             start: Instant::now(),
         }
     }
@@ -54,7 +61,7 @@ impl Progress {
     /// Step `step` of `steps` is done.
     pub(crate) fn step(&mut self, step: u32, steps: u32, steps_per_second: f32) {
         let left = (steps - step) as f32 / steps_per_second;
-        let speed = format!("{steps_per_second:.0} steps/s");
+        let speed = format!("{steps_per_second:.0} {}/s", self.unit);
         self.show(u64::from(step), u64::from(steps), &speed, left);
     }
 

@@ -36,6 +36,16 @@ pub(super) fn remove_dc(channels: &mut [Vec<f32>]) {
 /// Measures a loop (samples by channel at `rate_hz`) as it sounds when it is repeated.
 #[must_use]
 pub fn measure(channels: &[Vec<f32>], rate_hz: u32) -> Loudness {
+    let frames = channels.first().map_or(0, Vec::len);
+    let seconds = frames as f64 / f64::from(rate_hz);
+    // Twice at least, so that the peak at the join counts.
+    let times = ((LEAST_SECONDS / seconds).ceil() as usize).max(2);
+    measure_times(channels, rate_hz, times)
+}
+
+/// Measures samples by channel as they sound when they are played so many times.
+#[must_use]
+pub(crate) fn measure_times(channels: &[Vec<f32>], rate_hz: u32, times: usize) -> Loudness {
     let silence = Loudness {
         integrated_lufs: None,
         true_peak_db: None,
@@ -48,10 +58,8 @@ pub fn measure(channels: &[Vec<f32>], rate_hz: u32) -> Loudness {
     if frames == 0 {
         return silence;
     }
-    let seconds = frames as f64 / f64::from(rate_hz);
     let planes: Vec<&[f32]> = channels.iter().map(Vec::as_slice).collect();
-    // Twice at least, so that the peak at the join counts.
-    for _ in 0..((LEAST_SECONDS / seconds).ceil() as usize).max(2) {
+    for _ in 0..times {
         if meter.add_frames_planar_f32(&planes).is_err() {
             return silence;
         }

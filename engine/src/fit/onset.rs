@@ -19,22 +19,22 @@ const COMPRESSION: f32 = 1e4;
 const RISE_SECONDS: f64 = 0.012;
 
 /// Onset strength over time.
-pub(super) struct Onsets {
+pub(crate) struct Onsets {
     /// Moments a second.
-    pub(super) rate_hz: f64,
+    pub(crate) rate_hz: f64,
     /// All bands, with the local mean taken off; at least 0.
-    pub(super) all: Vec<f32>,
+    pub(crate) all: Vec<f32>,
     /// The bands below [`LOW_HZ`] alone, likewise.
     pub(super) low: Vec<f32>,
     /// How suddenly the strongest onsets come: the rise, in nepers averaged over the bands, that
     /// one moment in fifty exceeds. Drums have 1 and more, pads a tenth.
     pub(super) sharpness: f32,
     /// Moment 0 lies this long before the clip's first sample.
-    pub(super) lead_seconds: f64,
+    pub(crate) lead_seconds: f64,
 }
 
 /// Onset strength of a signal.
-pub(super) fn of(samples: &[f32], rate_hz: u32) -> Onsets {
+pub(crate) fn of(samples: &[f32], rate_hz: u32) -> Onsets {
     let rate = f64::from(rate_hz);
     let hop = (rate / RATE_HZ).round().max(1.0) as usize;
     let size = ((rate * WINDOW_SECONDS) as usize).next_power_of_two();
@@ -92,11 +92,13 @@ pub(super) fn of(samples: &[f32], rate_hz: u32) -> Onsets {
     }
 }
 
-fn mel(hz: f64) -> f64 {
+/// The mel scale (O'Shaughnessy 1987).
+pub(crate) fn mel(hz: f64) -> f64 {
     1127.0 * (hz / 700.0).ln_1p()
 }
 
-fn hz(mel: f64) -> f64 {
+/// Undoes [`mel`].
+pub(crate) fn hz(mel: f64) -> f64 {
     700.0 * (mel / 1127.0).exp_m1()
 }
 

@@ -7,7 +7,7 @@ use realfft::RealFftPlanner;
 /// Calls `each` with the power spectrum (`size / 2 + 1` bins) of every window of `size` samples,
 /// `hop` apart. The first window ends just before the signal, so that what sounds at its very
 /// start is an onset too. A full-scale sine has a peak of about 1.
-pub(super) fn each(samples: &[f32], size: usize, hop: usize, mut each: impl FnMut(&[f32])) {
+pub(crate) fn each(samples: &[f32], size: usize, hop: usize, mut each: impl FnMut(&[f32])) {
     let fft = RealFftPlanner::<f32>::new().plan_fft_forward(size);
     let (mut time, mut bins) = (fft.make_input_vec(), fft.make_output_vec());
     let mut scratch = fft.make_scratch_vec();

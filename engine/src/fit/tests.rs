@@ -6,7 +6,7 @@ use std::f64::consts::TAU;
 
 use super::*;
 
-pub(super) const RATE_HZ: u32 = 32_000;
+pub(crate) const RATE_HZ: u32 = 32_000;
 
 fn hint(tempo_bpm: f64) -> Hint {
     Hint {
@@ -16,7 +16,7 @@ fn hint(tempo_bpm: f64) -> Hint {
 }
 
 /// Adds a decaying sound of `tone(seconds)` at a time.
-pub(super) fn add(
+pub(crate) fn add(
     clip: &mut [f32],
     at_seconds: f64,
     decay_seconds: f64,
@@ -33,14 +33,14 @@ pub(super) fn add(
 }
 
 /// Noise that is the same every time.
-pub(super) fn noise(t: f64) -> f64 {
+pub(crate) fn noise(t: f64) -> f64 {
     let x = (t * 43_758.545_3).sin() * 9_973.13;
     2.0 * (x - x.floor()) - 1.0
 }
 
 /// A kick on the first beat and on the third, a clap on the second and fourth, hats between
 /// them, louder than a hat should be; sixteenths late by `swing`.
-pub(super) fn beat(tempo_bpm: f64, seconds: f64, start: f64, swing: f64) -> Vec<f32> {
+pub(crate) fn beat(tempo_bpm: f64, seconds: f64, start: f64, swing: f64) -> Vec<f32> {
     let mut clip = vec![0.0; (seconds * f64::from(RATE_HZ)) as usize];
     let beat = 60.0 / tempo_bpm;
     let mut index = 0;
@@ -140,6 +140,24 @@ fn a_pad_has_a_key_and_no_pulse() {
         let key = found.key.expect("a key").key;
         assert_eq!(key, crate::prompt::Key { tonic, minor });
     }
+}
+
+#[test]
+fn a_kick_under_chords_is_no_bass() {
+    let mut clip = chord(&[57, 60, 64, 69], 8.0);
+    for beat in 0..16 {
+        // As loud as the chord, on G sharp.
+        add(&mut clip, 0.5 * f64::from(beat), 0.25, |t| {
+            0.4 * (TAU * 51.9 * t).sin()
+        });
+    }
+    let found = measure(&[clip], RATE_HZ, hint(120.0)).key.expect("a key");
+    let want = crate::prompt::Key {
+        tonic: 9,
+        minor: true,
+    };
+    assert_eq!(found.key, want);
+    assert!(found.sure(), "{found:?}");
 }
 
 #[test]

@@ -22,18 +22,23 @@ from .constants import HELD_OUT_SEED, SR
 from .render import clip, mix, stems
 
 BARS, START = 4, 20_000
+SURE = .6                                   # a key this sure is written into files (engine/src/fit/key.rs)
+
+
+def song_of(i, start):
+    """The song, detuned; the tempo asked for; the parts that are heard."""
+    rng = np.random.default_rng([12, i + start - START]); song = compose(HELD_OUT_SEED + start + i)
+    if i % 8 == 7: song = compose_waltz(HELD_OUT_SEED + start + 7 * i)
+    asked = song.bpm; song = dataclasses.replace(song, bpm=asked * float(rng.uniform(.94, 1.06)))
+    tonal = tuple(p for p in song.parts); parts = views(song, 1)[0]
+    return song, asked, tuple(dict.fromkeys(("drums",) + parts)) if i % 2 else parts if "drums" not in parts else tonal
 
 
 def render(job):
-    i, folder = job
-    rng = np.random.default_rng([12, i]); song = compose(HELD_OUT_SEED + START + i)
-    if i % 8 == 7: song = compose_waltz(HELD_OUT_SEED + START + 7 * i)
-    asked = song.bpm; song = dataclasses.replace(song, bpm=asked * float(rng.uniform(.94, 1.06)))
-    tonal = tuple(p for p in song.parts); parts = views(song, 1)[0]
-    parts = tuple(dict.fromkeys(("drums",) + parts)) if i % 2 else parts if "drums" not in parts else tonal
+    i, folder, start = job; song, asked, parts = song_of(i, start)
     seconds = BARS * song.beats * 60 / song.bpm
     path = folder / f"{i:03d}.wav"; sf.write(path, clip(mix(song, parts, stems(song)), seconds), SR, subtype="PCM_16")
-    return dict(path=str(path), asked=asked, bpm=song.bpm, beats_per_bar=song.beats, swing=song.swing, key=song.key, parts=parts, seconds=seconds,
+    return dict(path=str(path), asked=asked, bpm=song.bpm, beats_per_bar=song.beats, swing=song.swing, key=song.key, minor=bool(song.minor), parts=parts, seconds=seconds,
                 only=song.only)
 
 
@@ -81,17 +86,19 @@ def figures(rows, found):
         bar = rows[i]["beats_per_bar"] * 60 / rows[i]["bpm"]; off = (found[i][2] + bar / 2) % bar - bar / 2
         down.append(abs(off) <= .07)
     keys = [found[i][3] == rows[i]["key"] for i in tonal]
+    sure = [i for i, f in enumerate(found) if len(f) > 4 and f[4] is not None and f[4] >= SURE]; right = [i in tonal and found[i][3] == rows[i]["key"] for i in sure]
     return dict(tempo=float(np.mean(tempo)), tempo_error_bpm_median=float(np.median(fine)) if fine else None, beat_f=float(np.mean(beats)), beat_f_median=float(np.median(beats)),
-                downbeat=float(np.mean(down)) if down else None, key=float(np.mean(keys)), drums=len(drums), tonal=len(tonal))
+                downbeat=float(np.mean(down)) if down else None, key=float(np.mean(keys)), keys_said=len(sure), keys_said_right=float(np.mean(right)) if sure else None, drums=len(drums), tonal=len(tonal))
 
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--barline", type=Path, required=True); ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--clips", type=int, default=500); ap.add_argument("--no-librosa", action="store_true"); ap.add_argument("--workers", type=int, default=2)
+    ap.add_argument("--start", type=int, default=START, help="first seed; weights are fitted on others than the default's")
     a = ap.parse_args(); a.out.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(a.workers) as pool:
-        rows = list(pool.map(render, [(i, a.out) for i in range(a.clips)], chunksize=10))
+        rows = list(pool.map(render, [(i, a.out, a.start) for i in range(a.clips)], chunksize=10))
         ours = []
         for r in rows:
             cmd = [str(a.barline), "measure", r["path"], "--bpm", str(r["asked"]), "--beats-per-bar", str(r["beats_per_bar"]), "--json"]
@@ -100,7 +107,7 @@ def main():
         for r, o in zip(rows, ours):
             p, k = o["pulse"], o["key"]
             beats = [p["first_beat_seconds"] + b * 60 / p["tempo_bpm"] for b in range(p["beats"])] if p else []
-            found.append((p and p["tempo_bpm"], beats, beats[p["downbeat"]] if p else None, k and k["tonic"]))
+            found.append((p and p["tempo_bpm"], beats, beats[p["downbeat"]] if p else None, k and k["tonic"], k and k["confidence"]))
         report = {"barline": figures(rows, found)}
         if not a.no_librosa:
             report["librosa"] = figures(rows, [(b, beats, None, k) for b, beats, k in pool.map(by_librosa, rows, chunksize=10)])

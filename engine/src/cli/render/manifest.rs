@@ -2,7 +2,6 @@
 //!
 //! Main thread.
 
-use std::io::Write;
 use std::path::Path;
 
 use barline_engine::ClipFacts;
@@ -45,18 +44,13 @@ struct Manifest<'a> {
 /// Writes it, whole or not at all.
 pub(super) fn write(folder: &Path, entries: &[Entry]) -> Result<(), FileError> {
     let path = folder.join(NAME);
-    let fail = |source| FileError::Io {
-        path: path.clone(),
-        source,
-    };
     let manifest = Manifest {
         barline: env!("CARGO_PKG_VERSION"),
         loops: entries,
     };
-    let json = serde_json::to_string_pretty(&manifest).map_err(|error| fail(error.into()))?;
-    let mut file = file::create_beside(&path).map_err(fail)?;
-    writeln!(file, "{json}").map_err(fail)?;
-    file.as_file().sync_all().map_err(fail)?;
-    file.persist(&path).map_err(|error| fail(error.error))?;
-    Ok(())
+    let json = serde_json::to_string_pretty(&manifest).map_err(|error| FileError::Io {
+        path: path.clone(),
+        source: error.into(),
+    })?;
+    file::write_whole(&path, (json + "\n").as_bytes())
 }
