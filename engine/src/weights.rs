@@ -1,4 +1,4 @@
-//! A model's tensors in safetensors files: one file, a sharded index, or bytes in the binary.
+//! A model's tensors in safetensors files: one file, a sharded index, or bytes in memory.
 //!
 //! Worker thread. Files are mapped, not read: a tensor costs memory when it is asked for.
 //! Every name, type and shape is checked here, so that what runs later can rely on it.
@@ -31,6 +31,7 @@ struct Part {
 enum Bytes {
     Mapped(memmap2::Mmap),
     Static(&'static [u8]),
+    Owned(Vec<u8>),
 }
 
 impl std::ops::Deref for Bytes {
@@ -39,6 +40,7 @@ impl std::ops::Deref for Bytes {
         match self {
             Self::Mapped(map) => map,
             Self::Static(bytes) => bytes,
+            Self::Owned(bytes) => bytes,
         }
     }
 }
@@ -71,6 +73,15 @@ impl Weights {
     /// [`EngineError::ModelFile`].
     pub fn from_static(name: &str, bytes: &'static [u8]) -> Result<Self, EngineError> {
         Self::from_parts(vec![Part::read(PathBuf::from(name), Bytes::Static(bytes))?])
+    }
+
+    /// Takes a safetensors file that was made in memory, such as a benchmark's random model;
+    /// `name` stands for the file in messages.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelFile`].
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Result<Self, EngineError> {
+        Self::from_parts(vec![Part::read(PathBuf::from(name), Bytes::Owned(bytes))?])
     }
 
     fn from_parts(parts: Vec<Part>) -> Result<Self, EngineError> {
