@@ -1,125 +1,137 @@
-//! How fast the codec is: whole decode, streamed decode and encode of ten seconds.
+//! How fast the codec is: `cargo bench -p barline-engine --bench codec`.
 //!
-//! `cargo bench -p barline-engine --bench codec -- FOLDER [THREADS]`, where the folder holds a
-//! MusicGen or an EnCodec model. A probe of the memory's speed stands beside the figures: the
-//! LSTM reads all of its weights for every frame, so that they mean little without it.
+//! Ten seconds decoded, streamed and encoded, for the published size and the starter's, with
+//! random weights. `memory` is what so many threads read a second of a buffer that no cache
+//! holds: the LSTM reads all of its weights for every frame. The slowest sample of `frame` is
+//! the longest that a stream ever takes for 20 ms.
 
-use std::path::Path;
-use std::time::Instant;
+use std::hint::black_box;
+use std::sync::LazyLock;
 
-use anyhow::{Context, Result};
 use barline_engine::codec::{Codec, CodecConfig};
 use barline_engine::weights::Weights;
+use divan::Bencher;
+use divan::counter::BytesCount;
+use rayon::ThreadPool;
 use rayon::prelude::*;
 
 const SECONDS: usize = 10;
-const ROUNDS: usize = 5;
+const SIZES: [&str; 2] = ["published", "starter"];
+const THREADS: [usize; 2] = [1, 2];
 
-fn main() -> Result<()> {
-    // Cargo adds `--bench`.
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| a != "--bench")
-        .collect();
-    let Some(folder) = arguments.first() else {
-        println!("give a folder with a model: cargo bench --bench codec -- FOLDER [THREADS]");
-        return Ok(());
-    };
-    let threads = arguments.get(1).map_or(Ok(2), |threads| threads.parse())?;
-    let start = Instant::now();
-    let (codec, entries) = load(Path::new(folder))?;
-    println!("load          {:7.1} ms", milliseconds(start));
-    let pool = rayon::ThreadPoolBuilder::new()
+fn main() {
+    divan::main();
+}
+
+/// A codec with as many tokens as make ten seconds.
+struct Case {
+    codec: Codec,
+    codes: Vec<Vec<u32>>,
+}
+
+impl Case {
+    fn new(config: &CodecConfig) -> Self {
+        let weights = Weights::random(1).expect("weights");
+        let codec = Codec::load(config, &weights, "audio_encoder.").expect("a codec");
+        let frames = (SECONDS * codec.rate_hz() as usize).div_ceil(codec.samples_per_frame());
+        let mut state = 1u32;
+        let mut token = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % config.codebook_size as u32
+        };
+        let codes = (0..codec.codebooks())
+            .map(|_| (0..frames).map(|_| token()).collect())
+            .collect();
+        Self { codec, codes }
+    }
+
+    fn named(size: &str) -> &'static Self {
+        static PUBLISHED: LazyLock<Case> = LazyLock::new(|| Case::new(&CodecConfig::published()));
+        static STARTER: LazyLock<Case> = LazyLock::new(|| {
+            let text = include_str!("../../models/starter/config.json");
+            let mut config: serde_json::Value = serde_json::from_str(text).expect("JSON");
+            let section = config["audio_encoder"].take();
+            Case::new(&serde_json::from_value(section).expect("a codec's configuration"))
+        });
+        if size == "starter" {
+            &STARTER
+        } else {
+            &PUBLISHED
+        }
+    }
+
+    fn frame(&self, frame: usize) -> Vec<u32> {
+        self.codes.iter().map(|codebook| codebook[frame]).collect()
+    }
+}
+
+fn pool(threads: usize) -> ThreadPool {
+    rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
-        .build()?;
-    pool.install(|| run(&codec, entries));
-    Ok(())
+        .build()
+        .expect("threads")
 }
 
-/// The codec of a model and the entries of a codebook.
-fn load(folder: &Path) -> Result<(Codec, u32)> {
-    let path = folder.join("config.json");
-    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let mut config: serde_json::Value = serde_json::from_str(&text)?;
-    let (section, prefix) = match config.get_mut("audio_encoder") {
-        Some(section) => (section.take(), "audio_encoder."),
-        None => (config, ""),
+#[divan::bench(consts = THREADS, sample_count = 5, sample_size = 1)]
+fn memory<const N: usize>(bencher: Bencher<'_, '_>) {
+    let buffer = vec![1u64; 1 << 26];
+    let read = || -> u64 {
+        let chunks = buffer.par_chunks(1 << 20);
+        chunks.map(|chunk| chunk.iter().sum::<u64>()).sum()
     };
-    let config: CodecConfig = serde_json::from_value(section)?;
-    let codec = Codec::load(&config, &Weights::open(folder)?, prefix)?;
-    Ok((codec, u32::try_from(config.codebook_size)?))
+    let pool = pool(N);
+    bencher
+        .counter(BytesCount::of_slice(&buffer))
+        .bench_local(|| pool.install(read));
 }
 
-fn run(codec: &Codec, entries: u32) {
-    let frames = (SECONDS * codec.rate_hz() as usize).div_ceil(codec.samples_per_frame());
-    let mut state = 1u32;
-    let mut token = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) % entries
-    };
-    let codes: Vec<Vec<u32>> = (0..codec.codebooks())
-        .map(|_| (0..frames).map(|_| token()).collect())
-        .collect();
-    let mut figures = [const { Vec::new() }; 6];
-    for _ in 0..ROUNDS {
-        figures[0].push(probe());
-        let start = Instant::now();
-        let whole = codec.decode(&codes);
-        figures[1].push(milliseconds(start));
+#[divan::bench(args = SIZES, consts = THREADS, sample_count = 7, sample_size = 1)]
+fn decode<const N: usize>(bencher: Bencher<'_, '_>, size: &str) {
+    let (case, pool) = (Case::named(size), pool(N));
+    bencher.bench_local(|| pool.install(|| case.codec.decode(&case.codes)));
+}
 
-        let (mut stream, mut out) = (codec.stream(), Vec::new());
-        let (mut first, mut slowest) = (None, 0.0f64);
-        let start = Instant::now();
-        for frame in 0..frames {
-            let tokens: Vec<u32> = codes.iter().map(|codebook| codebook[frame]).collect();
-            let push = Instant::now();
-            stream.push(&tokens, &mut out);
-            slowest = slowest.max(milliseconds(push));
-            first = first.or((!out.is_empty()).then_some(frame + 1));
+#[divan::bench(args = SIZES, consts = THREADS, sample_count = 5, sample_size = 1)]
+fn stream<const N: usize>(bencher: Bencher<'_, '_>, size: &str) {
+    let (case, pool) = (Case::named(size), pool(N));
+    let run = || {
+        let (mut stream, mut out) = (case.codec.stream(), Vec::new());
+        for frame in 0..case.codes[0].len() {
+            stream.push(&case.frame(frame), &mut out);
         }
         stream.finish(&mut out);
-        figures[2].push(milliseconds(start));
-        figures[3].push(slowest);
-        figures[4].push(first.unwrap_or(frames) as f64);
-        assert_eq!(out, whole, "the joined stream is the whole decode");
-
-        let start = Instant::now();
-        std::hint::black_box(codec.encode(&whole));
-        figures[5].push(milliseconds(start));
-    }
-    let names = [
-        "memory        {} GB/s",
-        "decode        {} ms",
-        "stream        {} ms",
-        "slowest push  {} ms",
-        "first sound   {} frames",
-        "encode        {} ms",
-    ];
-    println!(
-        "{SECONDS} s of audio, {} threads, medians:",
-        rayon::current_num_threads()
-    );
-    for (name, mut values) in names.into_iter().zip(figures) {
-        values.sort_by(f64::total_cmp);
-        println!(
-            "{}",
-            name.replace("{}", &format!("{:7.1}", values[ROUNDS / 2]))
-        );
-    }
+        out
+    };
+    bencher.bench_local(|| pool.install(run));
 }
 
-/// Gigabytes a second that all threads together read of a buffer no cache holds.
-fn probe() -> f64 {
-    let buffer = vec![1u64; 1 << 26];
-    let start = Instant::now();
-    let sum: u64 = buffer
-        .par_chunks(1 << 20)
-        .map(|chunk| chunk.iter().sum::<u64>())
-        .sum();
-    assert_eq!(sum, buffer.len() as u64);
-    (size_of_val(&buffer[..]) as f64) / 1e6 / milliseconds(start)
+#[divan::bench(args = SIZES, consts = THREADS, sample_count = 1000, sample_size = 1)]
+fn frame<const N: usize>(bencher: Bencher<'_, '_>, size: &str) {
+    let (case, pool) = (Case::named(size), pool(N));
+    let (mut stream, mut out, mut frame) = (case.codec.stream(), Vec::new(), 0);
+    bencher.bench_local(|| {
+        let tokens = case.frame(frame % case.codes[0].len());
+        out.clear();
+        pool.install(|| stream.push(&tokens, &mut out));
+        frame += 1;
+        black_box(out.len())
+    });
 }
 
-fn milliseconds(start: Instant) -> f64 {
-    start.elapsed().as_secs_f64() * 1e3
+#[divan::bench(args = SIZES, consts = THREADS, sample_count = 5, sample_size = 1)]
+fn encode<const N: usize>(bencher: Bencher<'_, '_>, size: &str) {
+    let (case, pool) = (Case::named(size), pool(N));
+    let audio = pool.install(|| case.codec.decode(&case.codes));
+    bencher.bench_local(|| pool.install(|| case.codec.encode(&audio)));
+}
+
+#[divan::bench(args = SIZES, sample_count = 3, sample_size = 1)]
+fn load(size: &str) -> Case {
+    match size {
+        "published" => Case::new(&CodecConfig::published()),
+        _ => Case::new(&CodecConfig {
+            num_filters: 16,
+            ..CodecConfig::published()
+        }),
+    }
 }

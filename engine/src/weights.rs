@@ -17,6 +17,8 @@ use crate::error::EngineError;
 pub struct Weights {
     parts: Vec<Part>,
     part_of: HashMap<String, usize>,
+    /// The seed of a model that has every tensor.
+    random: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -84,6 +86,22 @@ impl Weights {
         Self::from_parts(vec![Part::read(PathBuf::from(name), Bytes::Owned(bytes))?])
     }
 
+    /// A model that nobody trained, for measuring: it has every tensor that it is asked for, in
+    /// the shape that it is asked for (and none that a model may be without), its values
+    /// the same for the same seed and name and small enough that signals neither fade nor
+    /// grow in it.
+    ///
+    /// # Errors
+    /// None in practice; [`EngineError::ModelFile`] is the type of its siblings.
+    pub fn random(seed: u64) -> Result<Self, EngineError> {
+        let header = format!(r#"{{"__metadata__":{{"seed":"{seed}"}}}}"#);
+        let length = (header.len() as u64).to_le_bytes();
+        let bytes = [&length[..], header.as_bytes()].concat();
+        let mut weights = Self::from_bytes("random weights", bytes)?;
+        weights.random = Some(seed);
+        Ok(weights)
+    }
+
     fn from_parts(parts: Vec<Part>) -> Result<Self, EngineError> {
         let mut part_of = HashMap::new();
         for (index, part) in parts.iter().enumerate() {
@@ -91,7 +109,11 @@ impl Weights {
                 part_of.insert(name, index);
             }
         }
-        Ok(Self { parts, part_of })
+        Ok(Self {
+            parts,
+            part_of,
+            random: None,
+        })
     }
 
     /// Whether there is a tensor of that name.
@@ -114,6 +136,9 @@ impl Weights {
     /// # Errors
     /// [`EngineError::ModelFile`] when it is missing, or of another type or shape.
     pub fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
+        if let Some(seed) = self.random {
+            return Ok(random_values(seed, name, shape));
+        }
         let (part, info) = self.find(name)?;
         let fail = |why| EngineError::ModelFile {
             path: part.path.clone(),
@@ -239,6 +264,32 @@ impl Part {
     }
 }
 
+/// Values of a tensor that no file has. Matrices (rows are outputs) keep the variance of
+/// what goes through them within a factor; single rows are biases, or norms near 1.
+fn random_values(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
+    // FNV-1a of the name, then xorshift64.
+    let mut state = name
+        .bytes()
+        .fold(seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        })
+        | 1;
+    let inputs: usize = shape.iter().skip(1).product();
+    let (middle, scale) = match (shape.len(), name.ends_with("weight")) {
+        (0 | 1, true) => (1.0, 0.1),
+        (0 | 1, false) => (0.0, 0.1),
+        _ => (0.0, 1.5 / (inputs as f32).sqrt()),
+    };
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        let noise = (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0; // −1 … 1
+        middle + scale * noise
+    };
+    (0..shape.iter().product()).map(|_| next()).collect()
+}
+
 /// The shard files that an index names, each once, in order of name.
 fn shard_names(index: &Path) -> Result<Vec<String>, EngineError> {
     #[derive(serde::Deserialize)]
@@ -262,5 +313,33 @@ fn shard_names(index: &Path) -> Result<Vec<String>, EngineError> {
         Some(odd) => Err(fail(format!("it names a shard outside its folder: {odd}"))),
         None if names.is_empty() => Err(fail("it names no shard".into())),
         None => Ok(names),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_weights_are_the_same_for_a_seed_and_differ_by_name() {
+        let weights = Weights::random(7).unwrap();
+        let shape = [40, 25];
+        let values = weights.f32("a.weight", &shape).unwrap();
+        assert_eq!(values.len(), 1000);
+        assert_eq!(
+            values,
+            Weights::random(7).unwrap().f32("a.weight", &shape).unwrap()
+        );
+        assert_ne!(
+            values,
+            Weights::random(8).unwrap().f32("a.weight", &shape).unwrap()
+        );
+        assert_ne!(values, weights.f32("b.weight", &shape).unwrap());
+        assert!(values.iter().all(|value| value.abs() <= 0.3));
+        assert!(values.iter().any(|value| value.abs() > 0.2));
+        let norms = weights.f32("norm.weight", &[30]).unwrap();
+        assert!(norms.iter().all(|norm| (0.9..=1.1).contains(norm)));
+        assert!(!weights.has("a.weight") && weights.shape("a.weight").is_err());
+        assert_ne!(weights.sha256(), Weights::random(8).unwrap().sha256());
     }
 }

@@ -87,6 +87,21 @@ impl Default for CodecConfig {
 }
 
 impl CodecConfig {
+    /// facebook/encodec_32khz: the codec of every published MusicGen.
+    #[must_use]
+    pub fn published() -> Self {
+        Self {
+            target_bandwidths: vec![2.2],
+            rate_hz: 32_000,
+            num_filters: 64,
+            upsampling_ratios: vec![8, 5, 4, 4],
+            use_causal_conv: false,
+            codebook_size: 2048,
+            use_conv_shortcut: false,
+            ..Self::default()
+        }
+    }
+
     /// Refuses layouts that this codec does not run and sizes that no real codec has. The
     /// limits are several times those of the published models and keep every product of
     /// sizes far from overflow.
@@ -202,23 +217,9 @@ fn within(name: &str, value: usize, least: usize, most: usize) -> Result<(), Eng
 mod tests {
     use super::*;
 
-    /// The published 32 kHz codec.
-    fn published() -> CodecConfig {
-        CodecConfig {
-            target_bandwidths: vec![2.2],
-            rate_hz: 32_000,
-            num_filters: 64,
-            upsampling_ratios: vec![8, 5, 4, 4],
-            use_causal_conv: false,
-            codebook_size: 2048,
-            use_conv_shortcut: false,
-            ..CodecConfig::default()
-        }
-    }
-
     #[test]
     fn the_published_codec_is_accepted() {
-        let config = published();
+        let config = CodecConfig::published();
         assert_eq!(config.check(), Ok(()));
         assert_eq!(config.codebooks(), 4);
         assert_eq!(config.samples_per_frame(), 640);
@@ -254,7 +255,7 @@ mod tests {
             (|c| c.target_bandwidths.clear(), "codebooks"),
         ];
         for (change, word) in changes {
-            let mut config = published();
+            let mut config = CodecConfig::published();
             change(&mut config);
             let error = config.check().unwrap_err();
             assert!(
