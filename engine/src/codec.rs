@@ -20,6 +20,7 @@ mod parameters;
 mod product;
 mod quantizer;
 mod residual;
+mod store;
 mod stream;
 mod tasks;
 mod window;
@@ -30,6 +31,7 @@ use chain::Chain;
 pub use config::CodecConfig;
 use parameters::Parameters;
 use quantizer::Quantizer;
+pub use store::CodecPrecision;
 pub use stream::DecodeStream;
 use stream::{STREAM_BATCH_FRAMES, WHOLE_BATCH_FRAMES};
 
@@ -54,8 +56,21 @@ impl Codec {
         weights: &Weights,
         prefix: &str,
     ) -> Result<Self, EngineError> {
+        Self::load_as(config, weights, prefix, CodecPrecision::default())
+    }
+
+    /// The same with a precision of one's own choice.
+    ///
+    /// # Errors
+    /// As [`Codec::load`].
+    pub fn load_as(
+        config: &CodecConfig,
+        weights: &Weights,
+        prefix: &str,
+        precision: CodecPrecision,
+    ) -> Result<Self, EngineError> {
         config.check()?;
-        let parameters = Parameters::new(weights, prefix);
+        let parameters = Parameters::new(weights, prefix, precision);
         let quantizer = parameters.part("quantizer");
         Ok(Self {
             rate_hz: config.rate_hz,
