@@ -136,3 +136,39 @@ impl Codec {
         DecodeStream::new(self, STREAM_BATCH_FRAMES)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_weights_are_far_below_the_sound() {
+        let config = CodecConfig {
+            num_filters: 32,
+            ..CodecConfig::published()
+        };
+        let weights = Weights::random(5).unwrap();
+        let codes: Vec<Vec<u32>> = (0..config.codebooks() as u32)
+            .map(|book| {
+                (0..20)
+                    .map(|frame| (frame * 97 + book * 31) % 2048)
+                    .collect()
+            })
+            .collect();
+        let decode = |precision| {
+            let codec = Codec::load_as(&config, &weights, "", precision).unwrap();
+            codec.decode(&codes)
+        };
+        let exact = decode(CodecPrecision::Single);
+        let short = decode(CodecPrecision::Short);
+        let power = |values: &mut dyn Iterator<Item = f32>| -> f64 {
+            values.map(|x| f64::from(x).powi(2)).sum()
+        };
+        let sound = power(&mut exact.iter().copied());
+        let noise = power(&mut exact.iter().zip(&short).map(|(a, b)| a - b));
+        let ratio_db = 10.0 * (sound / noise).log10();
+        println!("{ratio_db:.1} dB");
+        assert!(noise > 0.0, "nothing was short");
+        assert!(ratio_db > 75.0, "{ratio_db} dB");
+    }
+}

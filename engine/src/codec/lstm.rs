@@ -276,7 +276,14 @@ mod tests {
 
     #[test]
     fn one_layer_is_the_naive_lstm_whatever_the_pieces_and_threads() {
-        for units in [1, 5, 16, 37, 400] {
+        for (units, precision, tolerance) in [
+            (1, CodecPrecision::Single, 2e-6),
+            (5, CodecPrecision::Single, 2e-6),
+            (16, CodecPrecision::Single, 2e-6),
+            (37, CodecPrecision::Single, 2e-6),
+            (400, CodecPrecision::Single, 2e-6),
+            (403, CodecPrecision::Short, 1e-4),
+        ] {
             let scale = |values: Vec<f32>| {
                 values
                     .iter()
@@ -293,7 +300,7 @@ mod tests {
                 bias,
             };
             let mut lstm = Lstm::new(units);
-            lstm.add(CodecPrecision::Single, &tensors);
+            lstm.add(precision, &tensors);
             let run = |pieces: &[usize]| {
                 let (mut state, mut out, mut rest) = (lstm.state(), Vec::new(), &rows[..]);
                 for piece in pieces {
@@ -305,10 +312,12 @@ mod tests {
                 out
             };
             let whole = run(&[9]);
+            let short = matches!(lstm.layers[0].from_state, Packed::Short { .. });
+            assert_eq!(short, precision == CodecPrecision::Short);
             for (index, expected) in naive(units, &tensors, &rows).iter().enumerate() {
                 let ours = f64::from(whole[index] - rows[index]);
                 assert!(
-                    (ours - expected).abs() < 2e-6,
+                    (ours - expected).abs() < tolerance,
                     "{units} units: {ours}, not {expected}"
                 );
             }

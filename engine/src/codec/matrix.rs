@@ -354,16 +354,23 @@ pub(super) mod tests {
 
     #[test]
     fn results_do_not_depend_on_threads_or_on_how_many_rows_come_at_once() {
-        for (channels, outputs, windows) in [(64, 96, 700), (256, 1024, 9), (16, 8, 5000)] {
+        for (channels, outputs, windows, precision) in [
+            (64, 96, 700, CodecPrecision::Single),
+            (256, 1024, 9, CodecPrecision::Single),
+            (256, 1030, 9, CodecPrecision::Short),
+            (16, 8, 5000, CodecPrecision::Single),
+        ] {
             let weights = noise(3, 3 * channels * outputs);
             let input = noise(4, (windows + 2) * channels);
             let matrix = Matrix::new(
-                CodecPrecision::Single,
+                precision,
                 Taps::run(3 * channels),
                 outputs,
                 |i, o| weights[i * outputs + o],
                 |_| 0.5,
             );
+            let short = matches!(matrix.weights, Packed::Short { .. });
+            assert_eq!(short, precision == CodecPrecision::Short);
             let whole = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new()
                     .num_threads(threads)
