@@ -20,6 +20,7 @@ mod parameters;
 mod product;
 mod quantizer;
 mod residual;
+mod store;
 mod stream;
 mod tasks;
 mod window;
@@ -30,6 +31,7 @@ use chain::Chain;
 pub use config::CodecConfig;
 use parameters::Parameters;
 use quantizer::Quantizer;
+pub use store::CodecPrecision;
 pub use stream::DecodeStream;
 use stream::{STREAM_BATCH_FRAMES, WHOLE_BATCH_FRAMES};
 
@@ -54,8 +56,21 @@ impl Codec {
         weights: &Weights,
         prefix: &str,
     ) -> Result<Self, EngineError> {
+        Self::load_as(config, weights, prefix, CodecPrecision::default())
+    }
+
+    /// The same with a precision of one's own choice.
+    ///
+    /// # Errors
+    /// As [`Codec::load`].
+    pub fn load_as(
+        config: &CodecConfig,
+        weights: &Weights,
+        prefix: &str,
+        precision: CodecPrecision,
+    ) -> Result<Self, EngineError> {
         config.check()?;
-        let parameters = Parameters::new(weights, prefix);
+        let parameters = Parameters::new(weights, prefix, precision);
         let quantizer = parameters.part("quantizer");
         Ok(Self {
             rate_hz: config.rate_hz,
@@ -119,5 +134,41 @@ impl Codec {
     #[must_use]
     pub fn stream(&self) -> DecodeStream<'_> {
         DecodeStream::new(self, STREAM_BATCH_FRAMES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_weights_are_far_below_the_sound() {
+        let config = CodecConfig {
+            num_filters: 32,
+            ..CodecConfig::published()
+        };
+        let weights = Weights::random(5).unwrap();
+        let codes: Vec<Vec<u32>> = (0..config.codebooks() as u32)
+            .map(|book| {
+                (0..20)
+                    .map(|frame| (frame * 97 + book * 31) % 2048)
+                    .collect()
+            })
+            .collect();
+        let decode = |precision| {
+            let codec = Codec::load_as(&config, &weights, "", precision).unwrap();
+            codec.decode(&codes)
+        };
+        let exact = decode(CodecPrecision::Single);
+        let short = decode(CodecPrecision::Short);
+        let power = |values: &mut dyn Iterator<Item = f32>| -> f64 {
+            values.map(|x| f64::from(x).powi(2)).sum()
+        };
+        let sound = power(&mut exact.iter().copied());
+        let noise = power(&mut exact.iter().zip(&short).map(|(a, b)| a - b));
+        let ratio_db = 10.0 * (sound / noise).log10();
+        println!("{ratio_db:.1} dB");
+        assert!(noise > 0.0, "nothing was short");
+        assert!(ratio_db > 75.0, "{ratio_db} dB");
     }
 }

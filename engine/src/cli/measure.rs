@@ -132,6 +132,7 @@ fn as_bars(args: &MeasureArgs, channels: &[Vec<f32>], rate_hz: u32) -> Option<As
         bars: args.bars?,
         beats_per_bar: args.beats_per_bar.unwrap_or(4),
         tempo_bpm: args.bpm?,
+        play_at_bpm: None,
         loudness_lufs: Fit::default().loudness_lufs,
     };
     // The stretch takes one or two channels, as loops have.

@@ -211,6 +211,7 @@ impl<'c> ChainStream<'c> {
 mod tests {
     use super::super::matrix::tests::noise;
     use super::super::parameters::tests::file;
+    use super::super::store::CodecPrecision;
     use super::*;
 
     /// What comes out when rows go in in pieces of these numbers, in turn.
@@ -324,7 +325,7 @@ mod tests {
             ..CodecConfig::default()
         };
         let weights = codec(&config);
-        let parameters = Parameters::new(&weights, "");
+        let parameters = Parameters::new(&weights, "", CodecPrecision::Single);
         let decoder = Chain::decoder(&config, &parameters).unwrap();
         let encoder = Chain::encoder(&config, &parameters).unwrap();
         for length in [1, 2, 3, 4, 5, 9, 40] {

@@ -27,7 +27,15 @@ pub(super) struct Conv {
     shape: ConvShape,
     before: Before,
     matrix: Matrix,
+    /// [`GROUP`] windows as one, for a convolution whose outputs would leave most of a vector
+    /// empty.
+    grouped: Option<Matrix>,
 }
+
+/// Windows that are computed as one.
+const GROUP: usize = 16;
+/// Outputs up to which that is worth it: its weights are zeros for the most part.
+const FEW_OUTPUTS: usize = 2;
 
 impl Conv {
     /// Reads `conv.` of `parameters`.
@@ -39,7 +47,10 @@ impl Conv {
         Ok(Self {
             shape,
             before,
-            matrix: matrix(parameters, shape)?,
+            matrix: matrix(parameters, shape, 1)?,
+            grouped: (shape.outputs <= FEW_OUTPUTS)
+                .then(|| matrix(parameters, shape, GROUP))
+                .transpose()?,
         })
     }
 }
@@ -62,26 +73,68 @@ impl Windowed for Conv {
 
     fn compute(&self, rows: &[f32], windows: usize, out: &mut [f32]) {
         let step = self.shape.stride * self.shape.inputs;
-        self.matrix.apply(rows, step, windows, self.before, out);
+        let mut done = 0;
+        if let Some(grouped) = &self.grouped {
+            let groups = windows / GROUP;
+            done = groups * GROUP;
+            if groups > 0 {
+                grouped.apply(rows, GROUP * step, groups, self.before, out);
+            }
+        }
+        if windows > done {
+            let (rows, out) = (&rows[done * step..], &mut out[done * self.shape.outputs..]);
+            self.matrix
+                .apply(rows, step, windows - done, self.before, out);
+        }
     }
 }
 
-/// The weights of a convolution (`[output][input][tap]` in the file) for windows of rows.
-pub(super) fn matrix(parameters: &Parameters<'_>, shape: ConvShape) -> Result<Matrix, EngineError> {
+/// The weights of a convolution (`[output][input][tap]` in the file) for windows of rows,
+/// `group` of which count as one: it has the outputs of all of them, and its other weights are
+/// zeros, which change no sum.
+pub(super) fn matrix(
+    parameters: &Parameters<'_>,
+    shape: ConvShape,
+    group: usize,
+) -> Result<Matrix, EngineError> {
     let ConvShape {
         inputs,
         outputs,
         kernel,
+        stride,
         dilation,
-        ..
     } = shape;
+    let precision = parameters.precision();
     let parameters = parameters.part("conv");
     let weights = parameters.convolution([outputs, inputs, kernel])?;
     let bias = parameters.tensor("bias", &[outputs])?;
-    let taps = Taps::dilated(kernel, inputs, dilation);
-    let weight = |at: usize, output: usize| {
-        let (tap, input) = (at / inputs, at % inputs);
-        weights[(output * inputs + input) * kernel + tap]
+    let weight =
+        |tap: usize, input: usize, output: usize| weights[(output * inputs + input) * kernel + tap];
+    if group == 1 {
+        let taps = Taps::dilated(kernel, inputs, dilation);
+        let weight = |at: usize, output: usize| weight(at / inputs, at % inputs, output);
+        return Ok(Matrix::new(precision, taps, outputs, weight, |output| {
+            bias[output]
+        }));
+    }
+    let rows = (group - 1) * stride + (kernel - 1) * dilation + 1;
+    let grouped = |at: usize, column: usize| {
+        let (window, output) = (column / outputs, column % outputs);
+        let (row, input) = (at / inputs, at % inputs);
+        let tap = row
+            .checked_sub(window * stride)
+            .filter(|row| row % dilation == 0);
+        tap.map(|row| row / dilation)
+            .filter(|&tap| tap < kernel)
+            .map_or(0.0, |tap| weight(tap, input, output))
     };
-    Ok(Matrix::new(taps, outputs, weight, |output| bias[output]))
+    let columns = group * outputs;
+    let bias = |column: usize| bias[column % outputs];
+    Ok(Matrix::new(
+        precision,
+        Taps::run(rows * inputs),
+        columns,
+        grouped,
+        bias,
+    ))
 }

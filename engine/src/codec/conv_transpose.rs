@@ -28,6 +28,7 @@ impl ConvTranspose {
         outputs: usize,
         ratio: usize,
     ) -> Result<Self, EngineError> {
+        let precision = parameters.precision();
         let parameters = parameters.part("conv");
         let kernel = 2 * ratio;
         let weights = parameters.convolution([inputs, outputs, kernel])?;
@@ -39,9 +40,9 @@ impl ConvTranspose {
             let tap = if later == 1 { row } else { row + ratio };
             weights[(input * outputs + output) * kernel + tap]
         };
-        let matrix = Matrix::new(Taps::run(2 * inputs), ratio * outputs, weight, |column| {
-            bias[column % outputs]
-        });
+        let (taps, columns) = (Taps::run(2 * inputs), ratio * outputs);
+        let bias = |column: usize| bias[column % outputs];
+        let matrix = Matrix::new(precision, taps, columns, weight, bias);
         Ok(Self {
             ratio,
             inputs,

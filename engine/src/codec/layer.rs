@@ -110,6 +110,7 @@ mod tests {
     use super::super::matrix::tests::noise;
     use super::super::parameters::Parameters;
     use super::super::parameters::tests::file;
+    use super::super::store::CodecPrecision;
     use super::*;
 
     /// PyTorch's `ConvTranspose1d` of ELU(x), trimmed by transformers' rule, written as
@@ -148,7 +149,7 @@ mod tests {
                 ("conv.weight", &[inputs, outputs, 2 * ratio], &weights),
                 ("conv.bias", &[outputs], &vec![0.0; outputs]),
             ]);
-            let parameters = Parameters::new(&weights_file, "");
+            let parameters = Parameters::new(&weights_file, "", CodecPrecision::Single);
             let layer = ConvTranspose::load(&parameters, inputs, outputs, ratio).unwrap();
             let layer = Layer::Windowed(Box::new(layer));
             for count in [1, 2, 3, 10] {

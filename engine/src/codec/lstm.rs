@@ -1,23 +1,29 @@
 //! The LSTM in the middle of the codec: forward in time, with its input added to its output.
 //!
 //! Worker thread and the pool that it runs in. What depends on the inputs is one product for
-//! all rows at hand; what depends on the row before reads all recurrent weights for each row,
-//! so it runs at the speed of memory. Units are dealt with in groups of a vector register:
-//! the four gates of a group are four neighbouring vectors, both in the weights and in the
-//! results, and the state of the group is brought forward while they are in registers.
+//! all rows at hand; what depends on the row before (`recurrent`) reads all recurrent weights
+//! for each row, so it runs at the speed of memory. Threads share it by `turns`.
 
-use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
+mod recurrent;
+mod turns;
 
-use super::activation::{sigmoid, tanh};
-use super::aligned::Aligned;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use pulp::Arch;
+
 use super::matrix::{Before, Matrix};
 use super::parameters::Parameters;
 use super::product::{Taps, lanes};
+use super::store::{CodecPrecision, Packed};
 use super::tasks::threads_for;
 use crate::error::EngineError;
+use recurrent::{GATES, Step};
+use turns::Turns;
 
-const GATES: usize = 4;
+/// Parts of a row for each thread: one that is called away leaves no more than this for the
+/// others to wait for.
+const PARTS_A_THREAD: usize = 2;
 
 /// All layers.
 #[derive(Debug)]
@@ -33,8 +39,7 @@ pub(super) struct Lstm {
 struct Layer {
     /// Both biases included; columns are `[group][gate][unit of the group]`.
     from_input: Matrix,
-    /// `[group][unit before][gate][unit of the group]`
-    from_state: Aligned,
+    from_state: Packed,
 }
 
 /// What the LSTM knows of the rows before.
@@ -45,11 +50,18 @@ pub(super) struct LstmState {
     layers: Vec<LayerState>,
 }
 
-/// Hidden and cell state, filled up to whole groups.
+/// Hidden and cell state, the latter filled up to whole groups.
 #[derive(Debug)]
 struct LayerState {
     hidden: Vec<f32>,
     cell: Vec<f32>,
+}
+
+/// Tensors of a layer as they are in the file, biases added.
+struct Tensors {
+    from_input: Vec<f32>,
+    from_state: Vec<f32>,
+    bias: Vec<f32>,
 }
 
 impl Lstm {
@@ -59,34 +71,69 @@ impl Lstm {
         units: usize,
         layers: usize,
     ) -> Result<Self, EngineError> {
-        let arch = Arch::new();
-        let lanes = lanes(arch);
         let parameters = parameters.part("lstm");
-        let load = |layer: usize| -> Result<Layer, EngineError> {
-            let square = [GATES * units, units];
-            let from_input = parameters.tensor(&format!("weight_ih_l{layer}"), &square)?;
-            let from_state = parameters.tensor(&format!("weight_hh_l{layer}"), &square)?;
+        let square = [GATES * units, units];
+        let load = |layer: usize| -> Result<Tensors, EngineError> {
             let mut bias = parameters.tensor(&format!("bias_ih_l{layer}"), &square[..1])?;
             let second = parameters.tensor(&format!("bias_hh_l{layer}"), &square[..1])?;
             bias.iter_mut()
                 .zip(second)
                 .for_each(|(bias, second)| *bias += second);
-            Ok(Layer::pack(units, lanes, &from_input, &from_state, &bias))
+            Ok(Tensors {
+                from_input: parameters.tensor(&format!("weight_ih_l{layer}"), &square)?,
+                from_state: parameters.tensor(&format!("weight_hh_l{layer}"), &square)?,
+                bias,
+            })
         };
-        Ok(Self {
+        let mut lstm = Self::new(units);
+        for layer in 0..layers {
+            lstm.add(parameters.precision(), &load(layer)?);
+        }
+        Ok(lstm)
+    }
+
+    fn new(units: usize) -> Self {
+        let arch = Arch::new();
+        let lanes = lanes(arch);
+        Self {
             arch,
             units,
             lanes,
-            layers: (0..layers).map(load).collect::<Result<_, _>>()?,
-        })
+            layers: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, precision: CodecPrecision, tensors: &Tensors) {
+        let (units, lanes) = (self.units, self.lanes);
+        // Where a packed column stands in the file; `None` for one that only fills a group.
+        let row_of = |column: usize| {
+            let (group, rest) = (column / (GATES * lanes), column % (GATES * lanes));
+            let (gate, unit) = (rest / lanes, group * lanes + rest % lanes);
+            (unit < units).then_some(gate * units + unit)
+        };
+        let from_input = Matrix::new(
+            precision,
+            Taps::run(units),
+            GATES * units.next_multiple_of(lanes),
+            |input, column| {
+                row_of(column).map_or(0.0, |row| tensors.from_input[row * units + input])
+            },
+            |column| row_of(column).map_or(0.0, |row| tensors.bias[row]),
+        );
+        let from_state = recurrent::pack(precision, units, lanes, |before, gate, unit| {
+            tensors.from_state[(gate * units + unit) * units + before]
+        });
+        self.layers.push(Layer {
+            from_input,
+            from_state,
+        });
     }
 
     /// The state before the first row.
     pub(super) fn state(&self) -> LstmState {
-        let filled = self.units.next_multiple_of(self.lanes);
         let layer = || LayerState {
-            hidden: vec![0.0; filled],
-            cell: vec![0.0; filled],
+            hidden: vec![0.0; self.units],
+            cell: vec![0.0; self.units.next_multiple_of(self.lanes)],
         };
         LstmState {
             rows: Vec::new(),
@@ -100,20 +147,13 @@ impl Lstm {
         if count == 0 {
             return;
         }
-        let width = GATES * self.units.next_multiple_of(self.lanes);
-        let mut gates = vec![0.0; count * width];
+        let mut gates = vec![0.0; count * GATES * self.units.next_multiple_of(self.lanes)];
         let mut rows = state.rows.clone();
         for (layer, state) in self.layers.iter().zip(&mut state.layers) {
             layer
                 .from_input
                 .apply(&rows, self.units, count, Before::Nothing, &mut gates);
-            for (row, gates) in rows
-                .chunks_exact_mut(self.units)
-                .zip(gates.chunks_exact(width))
-            {
-                self.step(layer, state, gates);
-                row.copy_from_slice(&state.hidden[..self.units]);
-            }
+            self.rows(layer, state, &gates, &mut rows);
         }
         out.extend(
             state
@@ -125,36 +165,73 @@ impl Lstm {
         state.rows.clear();
     }
 
-    /// One row of one layer. `gates` holds what comes from the input.
-    fn step(&self, layer: &Layer, state: &mut LayerState, gates: &[f32]) {
-        let before = state.hidden.clone();
-        let before = &before[..self.units];
-        let threads = threads_for(GATES * self.units * self.units);
-        let groups = state.cell.len() / self.lanes;
-        let each = groups.div_ceil(threads);
-        let weights_each = each * self.units * GATES * self.lanes;
-        let task = |part: usize, hidden: &mut [f32], cell: &mut [f32]| {
-            let gates = &gates[part * each * GATES * self.lanes..];
-            let weights = &layer.from_state[part * weights_each..];
-            self.arch.dispatch(Step {
-                before,
-                gates,
-                weights,
-                hidden,
-                cell,
-            });
+    /// All rows of one layer, one after the other. `gates` holds what comes from the input.
+    fn rows(&self, layer: &Layer, state: &mut LayerState, gates: &[f32], rows: &mut [f32]) {
+        let (units, lanes) = (self.units, self.lanes);
+        let threads = threads_for(GATES * units * units);
+        let groups = state.cell.len() / lanes;
+        let each = if threads == 1 {
+            groups
+        } else {
+            groups.div_ceil(PARTS_A_THREAD * threads)
         };
-        let LayerState { hidden, cell } = state;
+        let cells: Vec<Mutex<&mut [f32]>> = state
+            .cell
+            .chunks_mut(each * lanes)
+            .map(Mutex::new)
+            .collect();
+        let turns = Turns::new(rows.len() / units, cells.len());
+        // Rows pass from thread to thread; that `turns` orders them is not for the compiler to
+        // see, so they are atomics.
+        let passed: Vec<AtomicU32> = rows.iter().map(|_| AtomicU32::new(0)).collect();
+        let first = &state.hidden;
+        let work = || {
+            let (mut before, mut hidden) = (vec![0.0; units], vec![0.0; each * lanes]);
+            let mut at = None;
+            while let Some(turn) = turns.take() {
+                if at.replace(turn.step) != Some(turn.step) {
+                    match turn.step.checked_sub(1) {
+                        None => before.copy_from_slice(first),
+                        Some(step) => {
+                            for (value, passed) in before.iter_mut().zip(&passed[step * units..]) {
+                                *value = f32::from_bits(passed.load(Ordering::Relaxed));
+                            }
+                        }
+                    }
+                }
+                let mut cell = cells[turn.part]
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                let group = turn.part * each;
+                let hidden = &mut hidden[..cell.len()];
+                self.arch.dispatch(Step {
+                    before: &before,
+                    gates: &gates[(turn.step * groups + group) * GATES * lanes..],
+                    weights: recurrent::groups(&layer.from_state, units, group, lanes),
+                    cell: &mut cell,
+                    hidden,
+                });
+                let row = &passed[turn.step * units..][group * lanes..];
+                for (passed, hidden) in row.iter().take(units - group * lanes).zip(hidden) {
+                    passed.store(hidden.to_bits(), Ordering::Relaxed);
+                }
+            }
+        };
         if threads == 1 {
-            task(0, hidden, cell);
-            return;
+            work();
+        } else {
+            rayon::scope(|scope| {
+                for _ in 1..threads {
+                    scope.spawn(|_| work());
+                }
+                work();
+            });
         }
-        let hidden = hidden.par_chunks_mut(each * self.lanes);
-        let parts = hidden
-            .zip(cell.par_chunks_mut(each * self.lanes))
-            .with_max_len(1)
-            .enumerate();
-        parts.for_each(|(part, (hidden, cell))| task(part, hidden, cell));
+        for (value, passed) in rows.iter_mut().zip(passed) {
+            *value = f32::from_bits(passed.into_inner());
+        }
+        let last = rows.len() - units;
+        state.hidden.copy_from_slice(&rows[last..]);
     }
 }
 
@@ -165,114 +242,23 @@ impl LstmState {
     }
 }
 
-impl Layer {
-    fn pack(
-        units: usize,
-        lanes: usize,
-        from_input: &[f32],
-        from_state: &[f32],
-        bias: &[f32],
-    ) -> Self {
-        let groups = units.div_ceil(lanes);
-        // Where a packed column stands in the file; `None` for one that only fills a group.
-        let row_of = |column: usize| {
-            let (group, gate, lane) = (
-                column / (GATES * lanes),
-                column / lanes % GATES,
-                column % lanes,
-            );
-            let unit = group * lanes + lane;
-            (unit < units).then_some(gate * units + unit)
-        };
-        let weight = |values: &[f32], input: usize, column: usize| {
-            row_of(column).map_or(0.0, |row| values[row * units + input])
-        };
-        let mut packed = Aligned::zeros(groups * units * GATES * lanes);
-        for (index, value) in packed.as_mut().iter_mut().enumerate() {
-            let (group, rest) = (
-                index / (units * GATES * lanes),
-                index % (units * GATES * lanes),
-            );
-            let (before, column) = (rest / (GATES * lanes), rest % (GATES * lanes));
-            *value = weight(from_state, before, group * GATES * lanes + column);
-        }
-        let from_input = Matrix::new(
-            Taps::run(units),
-            groups * GATES * lanes,
-            |input, column| weight(from_input, input, column),
-            |column| row_of(column).map_or(0.0, |row| bias[row]),
-        );
-        Self {
-            from_input,
-            from_state: packed,
-        }
-    }
-}
-
-/// One row of one layer for some groups of units, for one thread.
-struct Step<'a> {
-    before: &'a [f32],
-    gates: &'a [f32],
-    weights: &'a [f32],
-    hidden: &'a mut [f32],
-    cell: &'a mut [f32],
-}
-
-impl WithSimd for Step<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let gates = S::as_simd_f32s(self.gates).0.as_chunks::<GATES>().0;
-        let weights = S::as_simd_f32s(self.weights).0.as_chunks::<GATES>().0;
-        let hidden = self.hidden.chunks_exact_mut(S::F32_LANES);
-        let cell = self.cell.chunks_exact_mut(S::F32_LANES);
-        let groups = gates.iter().zip(weights.chunks_exact(self.before.len()));
-        for ((hidden, cell), (&gates, weights)) in hidden.zip(cell).zip(groups) {
-            let mut sums = gates;
-            for (weight, &before) in weights.iter().zip(self.before) {
-                let before = simd.splat_f32s(before);
-                for gate in 0..GATES {
-                    sums[gate] = simd.mul_add_e_f32s(weight[gate], before, sums[gate]);
-                }
-            }
-            // In lanes of a fixed number, so that the compiler keeps them in registers.
-            let mut lanes = [[0.0; 64]; GATES];
-            for (lanes, sum) in lanes.iter_mut().zip(sums) {
-                simd.partial_store_f32s(&mut lanes[..S::F32_LANES], sum);
-            }
-            let [input, forget, new, output] = lanes;
-            for lane in 0..S::F32_LANES {
-                let kept = sigmoid(forget[lane]) * cell[lane];
-                cell[lane] = kept + sigmoid(input[lane]) * tanh(new[lane]);
-                hidden[lane] = sigmoid(output[lane]) * tanh(cell[lane]);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::matrix::tests::noise;
     use super::*;
 
     /// PyTorch's LSTM in double precision, written as naively as possible.
-    fn naive(
-        units: usize,
-        from_input: &[f32],
-        from_state: &[f32],
-        bias: &[f32],
-        rows: &[f32],
-    ) -> Vec<f64> {
+    fn naive(units: usize, tensors: &Tensors, rows: &[f32]) -> Vec<f64> {
         let (mut hidden, mut cell) = (vec![0.0f64; units], vec![0.0f64; units]);
         let mut all = Vec::new();
         for row in rows.chunks(units) {
             let gate = |gate: usize, unit: usize, hidden: &[f64]| {
                 let at = gate * units + unit;
-                let mut sum = f64::from(bias[at]);
+                let mut sum = f64::from(tensors.bias[at]);
                 for other in 0..units {
-                    sum += f64::from(from_input[at * units + other]) * f64::from(row[other]);
-                    sum += f64::from(from_state[at * units + other]) * hidden[other];
+                    sum +=
+                        f64::from(tensors.from_input[at * units + other]) * f64::from(row[other]);
+                    sum += f64::from(tensors.from_state[at * units + other]) * hidden[other];
                 }
                 sum
             };
@@ -290,9 +276,14 @@ mod tests {
 
     #[test]
     fn one_layer_is_the_naive_lstm_whatever_the_pieces_and_threads() {
-        let arch = Arch::new();
-        let lanes = lanes(arch);
-        for units in [1, 5, 16, 37, 400] {
+        for (units, precision, tolerance) in [
+            (1, CodecPrecision::Single, 2e-6),
+            (5, CodecPrecision::Single, 2e-6),
+            (16, CodecPrecision::Single, 2e-6),
+            (37, CodecPrecision::Single, 2e-6),
+            (400, CodecPrecision::Single, 2e-6),
+            (403, CodecPrecision::Short, 1e-4),
+        ] {
             let scale = |values: Vec<f32>| {
                 values
                     .iter()
@@ -303,13 +294,13 @@ mod tests {
             let from_state = scale(noise(2, 4 * units * units));
             let bias = noise(3, 4 * units);
             let rows = noise(4, 9 * units);
-            let layers = vec![Layer::pack(units, lanes, &from_input, &from_state, &bias)];
-            let lstm = Lstm {
-                arch,
-                units,
-                lanes,
-                layers,
+            let tensors = Tensors {
+                from_input,
+                from_state,
+                bias,
             };
+            let mut lstm = Lstm::new(units);
+            lstm.add(precision, &tensors);
             let run = |pieces: &[usize]| {
                 let (mut state, mut out, mut rest) = (lstm.state(), Vec::new(), &rows[..]);
                 for piece in pieces {
@@ -321,13 +312,12 @@ mod tests {
                 out
             };
             let whole = run(&[9]);
-            for (index, expected) in naive(units, &from_input, &from_state, &bias, &rows)
-                .iter()
-                .enumerate()
-            {
+            let short = matches!(lstm.layers[0].from_state, Packed::Short { .. });
+            assert_eq!(short, precision == CodecPrecision::Short);
+            for (index, expected) in naive(units, &tensors, &rows).iter().enumerate() {
                 let ours = f64::from(whole[index] - rows[index]);
                 assert!(
-                    (ours - expected).abs() < 2e-6,
+                    (ours - expected).abs() < tolerance,
                     "{units} units: {ours}, not {expected}"
                 );
             }

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use super::activation::elu;
 use super::aligned::Aligned;
 use super::product::{PANEL_VECTORS, Product, Taps, Write, lanes};
+use super::store::{CodecPrecision, Packed, Weights, pair, scale};
 use super::tasks::{chunk_rows, for_chunks, threads_for};
 
 /// Packed weights and bias.
@@ -26,9 +27,9 @@ pub(super) struct Matrix {
     /// Floats of a vector register.
     lanes: usize,
     /// Panels one after the other, each `[input][column]`.
-    weights: Aligned,
+    weights: Packed,
     /// One for each column, zeros in the columns that only fill the last vector.
-    bias: Aligned,
+    bias: Aligned<f32>,
 }
 
 /// What is done with the inputs first.
@@ -41,38 +42,61 @@ pub(super) enum Before {
 impl Matrix {
     /// Packs `weight(input, output)` and `bias(output)`.
     pub(super) fn new(
+        precision: CodecPrecision,
         taps: Taps,
         outputs: usize,
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Self {
-        Self::for_arch(Arch::new(), taps, outputs, weight, bias)
+        let short = precision.shortens(taps.inputs() * outputs);
+        Self::for_arch(Arch::new(), short, taps, outputs, weight, bias)
     }
 
     fn for_arch(
         arch: Arch,
+        short: bool,
         taps: Taps,
         outputs: usize,
         weight: impl Fn(usize, usize) -> f32,
         bias: impl Fn(usize) -> f32,
     ) -> Self {
         let lanes = lanes(arch);
-        let columns = outputs.next_multiple_of(lanes);
-        let mut packed = Aligned::zeros(taps.inputs() * columns);
+        let inputs = taps.inputs();
         let width = PANEL_VECTORS * lanes;
-        for (panel, weights) in packed
-            .as_mut()
-            .chunks_mut(width * taps.inputs())
-            .enumerate()
-        {
-            let first = panel * width;
-            let columns = width.min(columns - first);
-            for (input, row) in weights.chunks_exact_mut(columns).enumerate() {
-                for (output, value) in (first..outputs).zip(row) {
-                    *value = weight(input, output);
+        let columns = outputs.next_multiple_of(if short { width } else { lanes });
+        let weights = if short {
+            let mut scales = Aligned::zeros(columns);
+            for (output, value) in scales.as_mut()[..outputs].iter_mut().enumerate() {
+                let peak = (0..inputs).fold(0.0f32, |peak, i| peak.max(weight(i, output).abs()));
+                *value = scale(peak);
+            }
+            let mut pairs = Aligned::zeros(inputs * columns / 2);
+            for (panel, pairs) in pairs.as_mut().chunks_mut(inputs * lanes).enumerate() {
+                for (input, row) in pairs.chunks_exact_mut(lanes).enumerate() {
+                    for (low, value) in (panel * width..).zip(row) {
+                        let over = |output: usize| {
+                            (output < outputs).then(|| weight(input, output) / scales[output])
+                        };
+                        let [low, high] = [low, low + lanes].map(|o| over(o).unwrap_or(0.0));
+                        *value = pair(low, high);
+                    }
                 }
             }
-        }
+            let scale = scales;
+            Packed::Short { pairs, scale }
+        } else {
+            let mut packed = Aligned::zeros(inputs * columns);
+            for (panel, weights) in packed.as_mut().chunks_mut(width * inputs).enumerate() {
+                let first = panel * width;
+                let columns = width.min(columns - first);
+                for (input, row) in weights.chunks_exact_mut(columns).enumerate() {
+                    for (output, value) in (first..outputs).zip(row) {
+                        *value = weight(input, output);
+                    }
+                }
+            }
+            Packed::Single(packed)
+        };
         let mut packed_bias = Aligned::zeros(columns);
         for (output, value) in packed_bias.as_mut()[..outputs].iter_mut().enumerate() {
             *value = bias(output);
@@ -82,7 +106,7 @@ impl Matrix {
             taps,
             outputs,
             lanes,
-            weights: packed,
+            weights,
             bias: packed_bias,
         }
     }
@@ -107,7 +131,7 @@ impl Matrix {
         let threads = threads_for(windows * self.taps.inputs() * self.outputs);
         // The larger of the two factors is read once and divided among the threads, the
         // smaller is read again and again.
-        if self.weights.len() > input.len() {
+        if self.weights.bytes() > size_of_val(input) {
             match before {
                 Before::Nothing => self.apply_by_columns(input, step, windows, out, threads),
                 Before::Elu => self.apply_by_columns(&self.elu(input), step, windows, out, threads),
@@ -214,9 +238,17 @@ impl Matrix {
             panels.start * width,
             self.bias.len().min(panels.end * width),
         );
+        let inputs = self.taps.inputs();
+        let weights = match &self.weights {
+            Packed::Single(weights) => Weights::Single(&weights[first * inputs..behind * inputs]),
+            Packed::Short { pairs, scale } => Weights::Short {
+                pairs: &pairs[first / 2 * inputs..behind / 2 * inputs],
+                scale: &scale[first..behind],
+            },
+        };
         self.arch.dispatch(Product {
             taps: self.taps,
-            weights: &self.weights[first * self.taps.inputs()..behind * self.taps.inputs()],
+            weights,
             bias: &self.bias[first..behind],
             input,
             step,
@@ -273,6 +305,7 @@ pub(super) mod tests {
                 let input = noise(7, taps.reach() + (windows - 1) * channels);
                 let matrix = Matrix::for_arch(
                     arch,
+                    false,
                     taps,
                     outputs,
                     |i, o| weights[i * outputs + o],
@@ -321,15 +354,23 @@ pub(super) mod tests {
 
     #[test]
     fn results_do_not_depend_on_threads_or_on_how_many_rows_come_at_once() {
-        for (channels, outputs, windows) in [(64, 96, 700), (256, 1024, 9), (16, 8, 5000)] {
+        for (channels, outputs, windows, precision) in [
+            (64, 96, 700, CodecPrecision::Single),
+            (256, 1024, 9, CodecPrecision::Single),
+            (256, 1030, 9, CodecPrecision::Short),
+            (16, 8, 5000, CodecPrecision::Single),
+        ] {
             let weights = noise(3, 3 * channels * outputs);
             let input = noise(4, (windows + 2) * channels);
             let matrix = Matrix::new(
+                precision,
                 Taps::run(3 * channels),
                 outputs,
                 |i, o| weights[i * outputs + o],
                 |_| 0.5,
             );
+            let short = matches!(matrix.weights, Packed::Short { .. });
+            assert_eq!(short, precision == CodecPrecision::Short);
             let whole = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new()
                     .num_threads(threads)

@@ -3,6 +3,7 @@
 //! Worker thread, while a model is loaded. Weight norm is folded here: what runs later sees
 //! plain weights.
 
+use super::store::CodecPrecision;
 use crate::error::EngineError;
 use crate::weights::Weights;
 
@@ -11,6 +12,7 @@ use crate::weights::Weights;
 pub(super) struct Parameters<'w> {
     weights: &'w Weights,
     prefix: String,
+    precision: CodecPrecision,
 }
 
 /// How a weight norm is spelled: in checkpoints before and since PyTorch 2.1.
@@ -23,11 +25,17 @@ const WEIGHT_NORM: [[&str; 2]; 2] = [
 ];
 
 impl<'w> Parameters<'w> {
-    pub(super) fn new(weights: &'w Weights, prefix: &str) -> Self {
+    pub(super) fn new(weights: &'w Weights, prefix: &str, precision: CodecPrecision) -> Self {
         Self {
             weights,
             prefix: prefix.to_owned(),
+            precision,
         }
+    }
+
+    /// How large matrices are to be kept.
+    pub(super) fn precision(&self) -> CodecPrecision {
+        self.precision
     }
 
     /// The part called `name` of this one.
@@ -35,6 +43,7 @@ impl<'w> Parameters<'w> {
         Self {
             weights: self.weights,
             prefix: format!("{}{name}.", self.prefix),
+            precision: self.precision,
         }
     }
 
@@ -107,7 +116,9 @@ pub(super) mod tests {
         let shape = [3, 1, 2];
         for [norm, name] in WEIGHT_NORM {
             let weights = file(&[(norm, &[3, 1, 1], &norms), (name, &shape, &direction)]);
-            let ours = Parameters::new(&weights, "").convolution(shape).unwrap();
+            let ours = Parameters::new(&weights, "", CodecPrecision::Single)
+                .convolution(shape)
+                .unwrap();
             assert!(
                 ours.iter().zip(folded).all(|(a, b)| (a - b).abs() < 1e-6),
                 "{ours:?}"
@@ -115,7 +126,7 @@ pub(super) mod tests {
         }
         let weights = file(&[("a.weight", &shape, &folded)]);
         assert_eq!(
-            Parameters::new(&weights, "")
+            Parameters::new(&weights, "", CodecPrecision::Single)
                 .part("a")
                 .convolution(shape)
                 .unwrap(),
@@ -127,7 +138,7 @@ pub(super) mod tests {
     fn values_that_are_not_numbers_are_refused_with_the_name_of_the_tensor() {
         for value in [f32::NAN, f32::INFINITY] {
             let weights = file(&[("a.bias", &[2], &[1.0, value])]);
-            let error = Parameters::new(&weights, "")
+            let error = Parameters::new(&weights, "", CodecPrecision::Single)
                 .part("a")
                 .tensor("bias", &[2])
                 .unwrap_err();

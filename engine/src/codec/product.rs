@@ -5,6 +5,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::store::{Short, Single, Store, Weights};
+
 /// Vectors in the columns of a panel; the last panel may have fewer. Weights come from the
 /// second cache, so few columns and many rows in a tile are better than a square tile.
 pub(super) const PANEL_VECTORS: usize = 2;
@@ -72,8 +74,9 @@ pub(super) fn lanes(arch: Arch) -> usize {
 /// Panels times windows, for one thread.
 pub(super) struct Product<'a> {
     pub(super) taps: Taps,
-    /// Panels one after the other, each `[input][column]`, columns filled up to whole vectors.
-    pub(super) weights: &'a [f32],
+    /// Panels one after the other, each `[input][column]`, columns filled up to whole vectors
+    /// (whole panels if they are short).
+    pub(super) weights: Weights<'a>,
     /// One for each column, filled up like them.
     pub(super) bias: &'a [f32],
     pub(super) input: &'a [f32],
@@ -92,95 +95,170 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        let width = PANEL_VECTORS * S::F32_LANES;
-        let bias = S::as_simd_f32s(self.bias).0.chunks(PANEL_VECTORS);
-        let weights = S::as_simd_f32s(self.weights).0;
-        let panels = weights.chunks(PANEL_VECTORS * self.taps.inputs());
-        for (panel, (weights, bias)) in panels.zip(bias).enumerate() {
-            if bias.len() == PANEL_VECTORS {
-                self.panel::<S, PANEL_VECTORS>(simd, weights, bias, panel * width);
-            } else {
-                self.panel::<S, 1>(simd, weights, bias, panel * width);
-            }
-        }
-    }
-}
-
-impl Product<'_> {
-    /// One panel of `V` vectors. The tallest tile is such that its sums fill the registers: 24
-    /// of 32, or 12 of 16.
-    #[inline(always)]
-    fn panel<S: Simd, const V: usize>(
-        &mut self,
-        simd: S,
-        weights: &[S::f32s],
-        bias: &[S::f32s],
-        column: usize,
-    ) {
-        let weights = weights.as_chunks::<V>().0;
-        let bias = bias.as_chunks::<V>().0[0];
-        let mut row = 0;
-        if V == 1 || S::REGISTER_COUNT >= 32 {
-            row = self.tiles::<S, 12, V>(simd, weights, bias, row, column);
-        } else {
-            row = self.tiles::<S, 6, V>(simd, weights, bias, row, column);
-        }
-        row = self.tiles::<S, 4, V>(simd, weights, bias, row, column);
-        row = self.tiles::<S, 2, V>(simd, weights, bias, row, column);
-        self.tiles::<S, 1, V>(simd, weights, bias, row, column);
-    }
-
-    /// As many tiles of `H` windows as there are from `row` on; says where they end.
-    #[inline(always)]
-    fn tiles<S: Simd, const H: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        weights: &[[S::f32s; V]],
-        bias: [S::f32s; V],
-        mut row: usize,
-        column: usize,
-    ) -> usize {
-        while row + H <= self.windows {
-            self.tile::<S, H, V>(simd, weights, bias, row, column);
-            row += H;
-        }
-        row
-    }
-
-    /// `H` windows times `V` vectors of columns, all sums in registers.
-    #[inline(always)]
-    fn tile<S: Simd, const H: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        weights: &[[S::f32s; V]],
-        bias: [S::f32s; V],
-        row: usize,
-        column: usize,
-    ) {
-        let mut sums = [bias; H];
-        for (tap, weights) in weights.chunks_exact(self.taps.len).enumerate() {
-            let inputs: [&[f32]; H] = std::array::from_fn(|h| {
-                &self.input[(row + h) * self.step + tap * self.taps.step..][..weights.len()]
-            });
-            for (input, weight) in weights.iter().enumerate() {
-                for h in 0..H {
-                    let x = simd.splat_f32s(inputs[h][input]);
-                    for v in 0..V {
-                        sums[h][v] = simd.mul_add_e_f32s(weight[v], x, sums[h][v]);
+        let inputs = self.taps.inputs();
+        let column = (0..).step_by(PANEL_VECTORS * S::F32_LANES);
+        match self.weights {
+            Weights::Single(weights) => {
+                let panels = S::as_simd_f32s(weights).0.chunks(PANEL_VECTORS * inputs);
+                let bias = S::as_simd_f32s(self.bias).0.chunks(PANEL_VECTORS);
+                for ((weights, bias), column) in panels.zip(bias).zip(column) {
+                    if let Ok(start) = bias.try_into() {
+                        self.panel(
+                            simd,
+                            &Panel::<S, Single, PANEL_VECTORS> {
+                                weights: weights.as_chunks().0,
+                                start,
+                                scale: None,
+                                column,
+                            },
+                        );
+                    } else {
+                        self.panel(
+                            simd,
+                            &Panel::<S, Single, 1> {
+                                weights: weights.as_chunks().0,
+                                start: [bias[0]],
+                                scale: None,
+                                column,
+                            },
+                        );
                     }
                 }
             }
-        }
-        let columns = (self.columns - column).min(V * S::F32_LANES);
-        for (h, sums) in sums.iter().enumerate() {
-            let out = &mut self.out[(row + h) * self.columns + column..][..columns];
-            for (out, &sum) in out.chunks_mut(S::F32_LANES).zip(sums) {
-                let sum = match self.write {
-                    Write::Replace => sum,
-                    Write::Add => simd.add_f32s(sum, simd.partial_load_f32s(out)),
-                };
-                simd.partial_store_f32s(out, sum);
+            Weights::Short { pairs, scale } => {
+                let panels = S::as_simd_u32s(pairs).0.chunks(inputs);
+                let bias = S::as_simd_f32s(self.bias).0.as_chunks().0;
+                let scale = S::as_simd_f32s(scale).0.as_chunks().0;
+                let scaled = scale.iter().copied().zip(bias.iter().copied());
+                for ((weights, scaled), column) in panels.zip(scaled).zip(column) {
+                    self.panel(
+                        simd,
+                        &Panel::<S, Short, PANEL_VECTORS> {
+                            weights,
+                            start: [simd.splat_f32s(0.0); PANEL_VECTORS],
+                            scale: Some(scaled),
+                            column,
+                        },
+                    );
+                }
             }
         }
     }
 }
+
+/// A panel of `V` vectors.
+struct Panel<'a, S: Simd, W: Store<S, V>, const V: usize> {
+    weights: &'a [W::Item],
+    /// What the sums begin with.
+    start: [S::f32s; V],
+    /// What they are multiplied by in the end and what is added then.
+    scale: Option<Scale<S, V>>,
+    /// The first column.
+    column: usize,
+}
+
+type Scale<S, const V: usize> = ([<S as Simd>::f32s; V], [<S as Simd>::f32s; V]);
+
+impl Product<'_> {
+    /// One panel, in tiles. The tallest is such that its sums fill the registers: 24 of 32, or
+    /// 12 of 16.
+    #[inline(always)]
+    fn panel<S: Simd, W: Store<S, V>, const V: usize>(
+        &mut self,
+        simd: S,
+        panel: &Panel<'_, S, W, V>,
+    ) {
+        let mut row = 0;
+        if V == 1 || S::REGISTER_COUNT >= 32 {
+            row = self.tiles_of_12(simd, panel, row);
+            row = self.tiles_of_8(simd, panel, row);
+        } else {
+            row = self.tiles_of_6(simd, panel, row);
+        }
+        row = self.tiles_of_4(simd, panel, row);
+        row = self.tiles_of_2(simd, panel, row);
+        self.tiles_of_1(simd, panel, row);
+    }
+
+    /// Writes one row of a tile.
+    #[inline(always)]
+    fn store<S: Simd, W: Store<S, V>, const V: usize>(
+        &mut self,
+        simd: S,
+        panel: &Panel<'_, S, W, V>,
+        sums: [S::f32s; V],
+        row: usize,
+    ) {
+        let columns = (self.columns - panel.column).min(V * S::F32_LANES);
+        let out = &mut self.out[row * self.columns + panel.column..][..columns];
+        for (v, out) in out.chunks_mut(S::F32_LANES).enumerate() {
+            let mut sum = sums[v];
+            if let Some((scale, bias)) = panel.scale {
+                sum = simd.mul_add_e_f32s(sum, scale[v], bias[v]);
+            }
+            if self.write == Write::Add {
+                sum = simd.add_f32s(sum, simd.partial_load_f32s(out));
+            }
+            simd.partial_store_f32s(out, sum);
+        }
+    }
+}
+
+/// Slices of one length side by side. Zipped, they need no check of bounds for each element;
+/// indices would, and then the sums of a tile do not stay in registers.
+macro_rules! side_by_side {
+    ($one:expr) => { $one.iter() };
+    ($one:expr, $($more:expr),+) => { $one.iter().zip(side_by_side!($($more),+)) };
+}
+
+/// The pattern for an element of it.
+macro_rules! each {
+    ($one:ident) => { $one };
+    ($one:ident, $($more:ident),+) => { ($one, each!($($more),+)) };
+}
+
+/// A function for tiles of so many windows times `V` vectors of columns, all sums in registers.
+/// Every input is read right before its products: read earlier, it would need a register too.
+macro_rules! tiles {
+    ($name:ident: $height:literal = $($x:ident $h:literal)+) => {
+        impl Product<'_> {
+            /// As many tiles as there are from `row` on; says where they end.
+            #[inline(always)]
+            fn $name<S: Simd, W: Store<S, V>, const V: usize>(
+                &mut self,
+                simd: S,
+                panel: &Panel<'_, S, W, V>,
+                mut row: usize,
+            ) -> usize {
+                while self.windows.saturating_sub(row) >= $height {
+                    let mut sums = [panel.start; $height];
+                    for (tap, weights) in panel.weights.chunks_exact(self.taps.len).enumerate() {
+                        let at = row * self.step + tap * self.taps.step;
+                        $(let $x = &self.input[at + $h * self.step..][..weights.len()];)+
+                        for (weight, each!($($x),+)) in weights.iter().zip(side_by_side!($($x),+)) {
+                            let weight = W::open(simd, weight);
+                            $(
+                                let x = simd.splat_f32s(*$x);
+                                for v in 0..V {
+                                    sums[$h][v] = simd.mul_add_e_f32s(weight[v], x, sums[$h][v]);
+                                }
+                            )+
+                        }
+                    }
+                    for (h, sums) in sums.into_iter().enumerate() {
+                        self.store(simd, panel, sums, row + h);
+                    }
+                    row += $height;
+                }
+                row
+            }
+        }
+    };
+}
+
+tiles!(tiles_of_12: 12 = a 0 b 1 c 2 d 3 e 4 f 5 g 6 h 7 i 8 j 9 k 10 l 11);
+tiles!(tiles_of_8: 8 = a 0 b 1 c 2 d 3 e 4 f 5 g 6 h 7);
+tiles!(tiles_of_6: 6 = a 0 b 1 c 2 d 3 e 4 f 5);
+tiles!(tiles_of_4: 4 = a 0 b 1 c 2 d 3);
+tiles!(tiles_of_2: 2 = a 0 b 1);
+tiles!(tiles_of_1: 1 = a 0);

@@ -6,6 +6,7 @@
 use super::matrix::{Before, Matrix};
 use super::parameters::Parameters;
 use super::product::Taps;
+use super::store::CodecPrecision;
 use crate::error::EngineError;
 
 /// Latents whose distances to all entries are computed at once.
@@ -104,7 +105,10 @@ impl Book {
                 .sum()
         };
         let weight = |input: usize, entry: usize| -2.0 * entries[entry * width + input];
-        let distances = Matrix::new(Taps::run(width), entries.len() / width, weight, squared);
+        let outputs = entries.len() / width;
+        // Distances decide what the tokens are, so nothing is rounded here.
+        let precision = CodecPrecision::Single;
+        let distances = Matrix::new(precision, Taps::run(width), outputs, weight, squared);
         Self { entries, distances }
     }
 

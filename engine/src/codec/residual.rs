@@ -62,13 +62,13 @@ impl Residual {
         };
         let block = parameters.part("block");
         let shortcut = conv_shortcut
-            .then(|| conv::matrix(&parameters.part("shortcut"), pointwise(channels)))
+            .then(|| conv::matrix(&parameters.part("shortcut"), pointwise(channels), 1))
             .transpose()?;
         Ok(Self {
             span: Span::reflect(channels, (kernel - 1) * dilation + 1, 1),
             hidden,
-            narrow: conv::matrix(&block.part(1), narrow)?,
-            widen: conv::matrix(&block.part(3), pointwise(hidden))?,
+            narrow: conv::matrix(&block.part(1), narrow, 1)?,
+            widen: conv::matrix(&block.part(3), pointwise(hidden), 1)?,
             shortcut,
         })
     }

@@ -1,12 +1,13 @@
 //! A decode that is handed one frame of tokens at a time.
 //!
-//! Worker thread. The work for a frame is the same however long the clip is.
+//! Worker thread. The work for four frames is the same however long the clip is.
 
 use super::Codec;
 use super::chain::ChainStream;
 
-/// Frames that go through the layers together in a stream. The inner layers read tens of
-/// megabytes of weights each time, so frames share that; the audio is 80 ms later for it.
+/// Frames that go through the layers together in a stream. Four share one reading of the inner
+/// layers' weights, which is a third of the time for the published size; one waits for three at
+/// most, 60 ms of sound.
 pub(super) const STREAM_BATCH_FRAMES: usize = 4;
 /// The same when nobody waits for the first of them.
 pub(super) const WHOLE_BATCH_FRAMES: usize = 32;
@@ -35,8 +36,8 @@ impl<'c> DecodeStream<'c> {
     }
 
     /// Takes one frame (a token for each codebook) and appends to `out` the audio that
-    /// later tokens can't change any more. Audio comes for a few frames at a time, the first
-    /// after the fourth. A token that its codebook does not have stands for the last entry.
+    /// later tokens can't change any more: nothing for the first frames, then as much as a
+    /// frame makes for each. A token that its codebook does not have stands for the last entry.
     pub fn push(&mut self, frame: &[u32], out: &mut Vec<f32>) {
         self.push_tokens(frame.iter().copied(), out);
     }

@@ -4,8 +4,9 @@
 //! it cannot fail on a file. A prompt stands alone, so there is no padding and every mask
 //! that transformers would make is all ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -25,7 +26,13 @@ pub struct TextEncoder {
     tokenizer: Tokenizer,
     t5: T5EncoderModel,
     projection: Option<Projection>,
+    /// Tokens and states of the last prompts, the latest last. Takes, re-rolls and
+    /// continuations have the prompt of the clip before.
+    known: Mutex<VecDeque<(Vec<u32>, Tensor)>>,
 }
+
+/// Prompts whose states are kept: some 100 KB each for the published models.
+const KNOWN_PROMPTS: usize = 16;
 
 #[derive(Debug)]
 struct Projection {
@@ -72,6 +79,7 @@ impl TextEncoder {
             tokenizer,
             t5,
             projection,
+            known: Mutex::default(),
         })
     }
 
@@ -97,11 +105,25 @@ impl TextEncoder {
         }
     }
 
-    /// The states of tokens, `[tokens, decoder_width]`.
+    /// The states of tokens, `[tokens, decoder_width]`; known ones cost nothing.
     ///
     /// # Errors
     /// [`EngineError::Internal`].
     pub fn states(&self, tokens: &[u32]) -> Result<Tensor, EngineError> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, states)) = known().iter().find(|(of, _)| of == tokens) {
+            return Ok(states.clone());
+        }
+        let states = self.encode(tokens)?;
+        let mut known = known();
+        if known.len() == KNOWN_PROMPTS {
+            known.pop_front();
+        }
+        known.push_back((tokens.to_vec(), states.clone()));
+        Ok(states)
+    }
+
+    fn encode(&self, tokens: &[u32]) -> Result<Tensor, EngineError> {
         let tokens = Tensor::new(tokens, &Device::Cpu)?.unsqueeze(0)?; // [1, tokens]
         // `forward` wants a mutable encoder for a cache that only a decoder uses; a clone
         // shares the weights.
