@@ -36,8 +36,8 @@ impl<'c> DecodeStream<'c> {
     }
 
     /// Takes one frame (a token for each codebook) and appends to `out` the audio that
-    /// later tokens can't change any more: nothing for the first frames, then as much as a
-    /// frame makes for each. A token that its codebook does not have stands for the last entry.
+    /// later tokens can't change any more. Audio comes for a few frames at a time, the first
+    /// after the fourth. A token that its codebook does not have stands for the last entry.
     pub fn push(&mut self, frame: &[u32], out: &mut Vec<f32>) {
         self.push_tokens(frame.iter().copied(), out);
     }
