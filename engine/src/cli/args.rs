@@ -453,7 +453,7 @@ pub(crate) struct BenchDeadlineArgs {
     /// exact, f32, bf16, q8 or q4.
     #[arg(long)]
     pub(crate) precision: Option<Precision>,
-    /// How long to watch.
+    /// How long to watch, first without the engine and then with it.
     #[arg(long, default_value_t = 60.0)]
     pub(crate) seconds: f64,
     /// Frames of a block at 48 kHz.

@@ -36,11 +36,11 @@ def pitch_class(key: str) -> int:
     return SHARP.index(n) if n in SHARP else FLAT.index(n)
 
 
-def with_cli(cli, model, jobs, out):
+def with_cli(cli, model, jobs, out, precision=None):
     """One clip a call, exactly as a user would; `--model` so that the folder measured is the one beside us."""
     for j, (_, text, bpm, key, path) in enumerate(jobs):
         cmd = [str(cli), "generate", text, "--bars", str(BARS), "--bpm", str(bpm), "--seed", str(7 + j), "--out", str(path), "--model", str(model), "--raw"]
-        subprocess.run(cmd + (["--key", key] if key else []), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(cmd + (["--key", key] if key else []) + (["--precision", precision] if precision else []), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @torch.no_grad()
@@ -110,12 +110,12 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--barline", type=Path); ap.add_argument("--out", type=Path, required=True); ap.add_argument("--model", type=Path, default=MODEL_DIR)
     ap.add_argument("--limit", type=int, help="only every n-th prompt, for a quick look"); ap.add_argument("--no-report", action="store_true")
-    ap.add_argument("--keep", action="store_true", help="measure clips that are already there"); ap.add_argument("--threads", type=int, default=2)
+    ap.add_argument("--precision", help="of the language model's weights: exact, f32, bf16, q8 or q4"); ap.add_argument("--keep", action="store_true", help="measure clips that are already there"); ap.add_argument("--threads", type=int, default=2)
     a = ap.parse_args(); a.out.mkdir(parents=True, exist_ok=True); torch.set_num_threads(a.threads)
     jobs = [(*p, a.out / f"{i:02d}.wav") for i, p in enumerate(PROMPTS)][::a.limit or 1]
     t = time.time()
     todo = [j for j in jobs if not (a.keep and j[4].exists())]
-    if todo and a.barline: with_cli(a.barline, a.model, todo, a.out)
+    if todo and a.barline: with_cli(a.barline, a.model, todo, a.out, a.precision)
     elif todo: with_transformers(a.model, todo)
     wall = time.time() - t; truth = ms.validate(40); rows = []
     for kind, text, bpm, key, path in jobs:

@@ -2,7 +2,8 @@
 //!
 //! The thread does what a host's audio thread does: at every block it works for a fifth of the
 //! block's time, and must be done before the next begins. It asks the system for the priority
-//! that hosts get, and the figures say whether it got it.
+//! that hosts get, and the figures say whether it got it. It is watched for as long before, with
+//! no engine: what it misses then is the machine's doing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -35,6 +36,9 @@ struct Figures {
     missed: u64,
     /// The latest that a block was done, as a share of its time: over 1 is missed.
     latest: f64,
+    /// The same two without an engine.
+    missed_idle: u64,
+    latest_idle: f64,
     /// Clips of ten seconds that were made meanwhile.
     clips: u32,
 }
@@ -44,6 +48,12 @@ pub(super) fn run(args: &BenchDeadlineArgs) -> Result<(), Failure> {
     let threads = args.threads.unwrap_or_else(default_threads);
     let precision = args.size.config()?.decoder.precision();
     let precision = args.precision.unwrap_or(precision);
+    let block = Duration::from_secs_f64(f64::from(args.frames.max(1)) / RATE_HZ);
+    let length = Duration::from_secs_f64(args.seconds);
+    let gone = || Failure::Argument("the watching thread panicked".into());
+    let never = AtomicBool::new(false);
+    let idle = std::thread::scope(|scope| scope.spawn(|| watch(block, length, &never)).join());
+    let idle = idle.map_err(|_| gone())?;
     let engine = Engine::start()?;
     let request = |seed| {
         let length = Length::Seconds(10.0);
@@ -55,10 +65,9 @@ pub(super) fn run(args: &BenchDeadlineArgs) -> Result<(), Failure> {
         job.events().recv(),
         Ok(EngineEvent::Started { .. }) | Err(_)
     ) {}
-    let block = Duration::from_secs_f64(f64::from(args.frames.max(1)) / RATE_HZ);
     let stop = AtomicBool::new(false);
     let (clips, watched) = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| watch(block, Duration::from_secs_f64(args.seconds), &stop));
+        let watcher = scope.spawn(|| watch(block, length, &stop));
         let mut clips = 0;
         while !watcher.is_finished() {
             match job.events().recv_timeout(Duration::from_millis(100)) {
@@ -76,9 +85,7 @@ pub(super) fn run(args: &BenchDeadlineArgs) -> Result<(), Failure> {
         stop.store(true, Ordering::Relaxed);
         (clips, watcher.join())
     });
-    let Ok(watched) = watched else {
-        return Err(Failure::Argument("the watching thread panicked".into()));
-    };
+    let watched = watched.map_err(|_| gone())?;
     let figures = Figures {
         size: args.size.to_string(),
         precision: precision.to_string(),
@@ -88,6 +95,8 @@ pub(super) fn run(args: &BenchDeadlineArgs) -> Result<(), Failure> {
         blocks: watched.blocks,
         missed: watched.missed,
         latest: watched.latest,
+        missed_idle: idle.missed,
+        latest_idle: idle.latest,
         clips,
     };
     print(&figures, args.json)
