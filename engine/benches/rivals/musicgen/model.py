@@ -63,7 +63,7 @@ def text_mask() -> torch.Tensor:
 
 
 def past(dtype: torch.dtype = torch.float32) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Keys and values of the steps before, for each layer: [rows, heads, steps, width of a head]."""
+    """Keys and values of the steps before, for each layer: [rows, heads, steps, width]."""
     generator = torch.Generator().manual_seed(3)
     sides = (shape.ROWS, shape.HEADS, shape.CONTEXT_STEPS, shape.HEAD_WIDTH)
 
