@@ -67,22 +67,12 @@ impl Model {
         let precision = precision.unwrap_or_else(|| config.decoder.precision());
         let weights = files.weights()?;
         let tokenizer = files.need("tokenizer.json")?;
-        let text = TextEncoder::load(&config, &weights, &files.path("tokenizer.json"), &tokenizer)?;
-        let (decoder, sha256) = match (&files, precision) {
-            (
-                Files::Folder(folder),
-                Precision::F32 | Precision::Bf16 | Precision::Q8 | Precision::Q4,
-            ) => {
-                let (decoder, sha256) =
-                    PackedDecoder::load_or_keep(&config.decoder, precision, &weights, folder)?;
-                (LanguageModel::Packed(Box::new(decoder)), sha256)
-            }
-            _ => {
-                let decoder = LanguageModel::load(&config.decoder, precision, &weights)?;
-                (decoder, weights.sha256())
-            }
-        };
-        let codec = Codec::load(&config.codec, &weights, "audio_encoder.")?;
+        let text =
+            || TextEncoder::load(&config, &weights, &files.path("tokenizer.json"), &tokenizer);
+        let decoder = || files.decoder(&config.decoder, precision, &weights);
+        let codec = || Codec::load(&config.codec, &weights, "audio_encoder.");
+        let (decoder, (text, codec)) = rayon::join(decoder, || rayon::join(text, codec));
+        let (text, (decoder, sha256), codec) = (text?, decoder?, codec?);
         let codebooks = config.decoder.num_codebooks / config.decoder.audio_channels;
         if codec.codebooks() != codebooks {
             let what = format!(
@@ -315,6 +305,26 @@ impl Files {
             Self::Folder(folder) => Weights::open(folder),
             Self::Embedded(files) => {
                 Weights::from_static("starter/model.safetensors", files.weights)
+            }
+        }
+    }
+
+    /// The decoder, and the SHA-256 of all weights.
+    fn decoder(
+        &self,
+        config: &DecoderConfig,
+        precision: Precision,
+        weights: &Weights,
+    ) -> Result<(LanguageModel, String), EngineError> {
+        match (self, precision) {
+            (Self::Folder(_), Precision::Exact) | (Self::Embedded(_), _) => {
+                let decoder = LanguageModel::load(config, precision, weights)?;
+                Ok((decoder, weights.sha256()))
+            }
+            (Self::Folder(folder), _) => {
+                let (decoder, sha256) =
+                    PackedDecoder::load_or_keep(config, precision, weights, folder)?;
+                Ok((LanguageModel::Packed(Box::new(decoder)), sha256))
             }
         }
     }

@@ -1,8 +1,11 @@
 """The command line's WAV, FLAC, AIFF and Ogg files as others read them: libsndfile, SoX, FFmpeg."""
 
 import json
+import os
+import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import numpy
 import soundfile
@@ -73,7 +76,26 @@ def main():
         made = other.with_name(f"facts_again.{ending}")
         check(f"{ending} is made again from its recipe", made.read_bytes() == other.read_bytes())
     in_long_files(args, path, samples)
+    in_ardour(args, [path.with_suffix(f".{ending}") for ending in ("wav", "flac", "aiff")], samples)
     finish()
+
+
+def in_ardour(args, paths, samples):
+    """Where Ardour is installed (it is large and no part of apt.txt)."""
+    ardour = shutil.which("ardour7-lua") or shutil.which("ardour8-lua")
+    if ardour is None:
+        print("  Ardour is not installed: not asked")
+        return
+    script = pathlib.Path(__file__).with_name("in_ardour.lua")
+    with tempfile.TemporaryDirectory() as folder:
+        told = {"BARLINE_FILES": "\n".join(map(str, paths)), "BARLINE_SESSION": f"{folder}/session"}
+        command = [ardour, script]
+        run = subprocess.run(command, env=os.environ | told, capture_output=True, text=True, timeout=100)
+    rms = float(numpy.sqrt(numpy.mean((samples / 2.0**23) ** 2)))
+    found = [line.split() for line in run.stdout.splitlines() if line.startswith("frames ")]
+    for file, words in zip(paths, found + [None] * (len(paths) - len(found))):
+        same = words is not None and int(words[1]) == len(samples) and abs(float(words[3]) - rms) < 1e-6
+        check(f"Ardour: {file.name} is as long and as loud", same, words or run.stderr[-300:])
 
 
 def in_long_files(args, path, one):

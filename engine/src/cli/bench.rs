@@ -12,6 +12,7 @@ pub(super) mod step;
 use std::io::Write;
 use std::num::NonZeroUsize;
 
+use barline_engine::EngineError;
 use serde::Serialize;
 
 use super::Failure;
@@ -32,6 +33,16 @@ pub(crate) fn run(command: &BenchCommand) -> Result<(), Failure> {
 fn threads(asked_for: Option<NonZeroUsize>) -> NonZeroUsize {
     let cores = NonZeroUsize::new(num_cpus::get_physical()).unwrap_or(NonZeroUsize::MIN);
     asked_for.unwrap_or(cores)
+}
+
+/// Threads for the codec and the text encoder, as many as the engine would have.
+pub(super) fn pool(threads: NonZeroUsize) -> Result<rayon::ThreadPool, EngineError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.get())
+        .build()
+        .map_err(|error| EngineError::Internal {
+            what: format!("no threads: {error}"),
+        })
 }
 
 /// Prints figures as JSON, or as lines of a name and a figure.

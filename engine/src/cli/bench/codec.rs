@@ -4,14 +4,13 @@
 
 use std::time::Instant;
 
-use barline_engine::EngineError;
 use barline_engine::codec::Codec;
 use barline_engine::weights::Weights;
 use serde::Serialize;
 
 use super::super::Failure;
 use super::super::args::BenchCodecArgs;
-use super::{median, print, threads};
+use super::{median, pool, print, threads};
 
 /// Decodes that are measured, after one that is not.
 const ROUNDS: usize = 5;
@@ -49,12 +48,7 @@ pub(super) fn run(args: &BenchCodecArgs) -> Result<(), Failure> {
     let codes: Vec<Vec<u32>> = (0..codec.codebooks())
         .map(|book| (0..frames).map(|frame| token(book, frame)).collect())
         .collect();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.get())
-        .build()
-        .map_err(|error| EngineError::Internal {
-            what: format!("no threads: {error}"),
-        })?;
+    let pool = pool(threads)?;
     let mut slowest = 0.0_f64;
     let mut streamed = || {
         let mut out = Vec::new();

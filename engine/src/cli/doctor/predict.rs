@@ -16,7 +16,7 @@ use barline_engine::musicgen::packed::Team;
 use barline_engine::{EngineError, Fit, Precision, Sampling};
 use serde::Serialize;
 
-use super::super::bench::step;
+use super::super::bench::{pool, step};
 
 /// The loop that a bar is a part of.
 const BARS: u32 = 4;
@@ -94,12 +94,7 @@ fn of_size(size: Size, threads: NonZeroUsize, memory_bytes: u64) -> Result<Bars,
 
 /// Seconds for the text and for the codec of so many seconds of audio.
 fn beside(model: &Model, threads: NonZeroUsize, seconds: f64) -> Result<(f64, f64), EngineError> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.get())
-        .build()
-        .map_err(|error| EngineError::Internal {
-            what: format!("no threads: {error}"),
-        })?;
+    let pool = pool(threads)?;
     let team = Arc::new(Team::new(threads)?);
     pool.install(|| {
         let begin = Instant::now();
