@@ -150,7 +150,7 @@ impl NiceEguiApp for Panel {
             theme::card().show(ui, |ui| {
                 let size = vec2(ui.available_width(), spare.max(48.0));
                 let (_, picture) = ui.allocate_space(size);
-                waveform::show(ui, picture, &snapshot, live.playhead_beats());
+                waveform::show(ui, picture, &snapshot, live.playhead_beats(0));
                 actions.extend(status::show(ui, &snapshot));
             });
             ui.add_space(theme::GAP - theme::NEAR);

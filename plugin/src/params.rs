@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use barline_player::SLOTS;
 use nice_plug::formatters;
 use nice_plug::prelude::*;
 use nice_plug::util;
@@ -24,6 +25,52 @@ pub enum TempoFollow {
     /// Faster is higher, as on a record player.
     #[id = "repitch"]
     Repitch,
+}
+
+/// What a launch waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum Quantise {
+    /// Nothing.
+    #[id = "off"]
+    #[name = "Off"]
+    Off,
+    /// The next beat.
+    #[id = "beat"]
+    #[name = "Beat"]
+    Beat,
+    /// The next bar.
+    #[id = "bar"]
+    #[name = "Bar"]
+    Bar,
+    /// The next two bars.
+    #[id = "two_bars"]
+    #[name = "2 bars"]
+    TwoBars,
+    /// The next four bars.
+    #[id = "four_bars"]
+    #[name = "4 bars"]
+    FourBars,
+}
+
+/// When a loop is heard that is still being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum Hear {
+    /// From the next bar on, as soon as a bar is there.
+    #[id = "next_bar"]
+    #[name = "Next bar"]
+    NextBar,
+    /// From the next beat on, as soon as a beat is there.
+    #[id = "next_beat"]
+    #[name = "Next beat"]
+    NextBeat,
+    /// As soon as a beat is there.
+    #[id = "at_once"]
+    #[name = "At once"]
+    AtOnce,
+    /// When it is finished.
+    #[id = "finished"]
+    #[name = "When finished"]
+    Finished,
 }
 
 /// Parameters, and the state that is none (see [`crate::state`]).
@@ -63,10 +110,22 @@ pub struct BarlineParams {
     /// A momentary button: switching it on asks for a clip.
     #[id = "generate"]
     pub generate: BoolParam,
-    /// What becomes of the clip's pitch when the host's tempo is another than the clip's. Last, since
-    /// some hosts count parameters.
+    /// What becomes of the clip's pitch when the host's tempo is another than the clip's. From here on
+    /// in the order in which they came, since some hosts count parameters.
     #[id = "tempo_follow"]
     pub tempo_follow: EnumParam<TempoFollow>,
+    /// The slot that plays with the host, from 1; 0 is none.
+    #[id = "slot"]
+    pub slot: IntParam,
+    /// What a launch waits for.
+    #[id = "quantise"]
+    pub quantise: EnumParam<Quantise>,
+    /// When a loop is heard that is still being made.
+    #[id = "hear"]
+    pub hear: EnumParam<Hear>,
+    /// Each slot to its own output instead of all to the main one.
+    #[id = "separate"]
+    pub separate: BoolParam,
 
     /// How often `generate` was switched on; the session compares.
     pub generate_presses: Arc<AtomicU32>,
@@ -140,6 +199,17 @@ impl Default for BarlineParams {
                 }
             })),
             tempo_follow: EnumParam::new("Tempo follow", TempoFollow::KeepPitch),
+            slot: IntParam::new(
+                "Slot",
+                1,
+                IntRange::Linear {
+                    min: 0,
+                    max: SLOTS as i32,
+                },
+            ),
+            quantise: EnumParam::new("Launch", Quantise::Bar),
+            hear: EnumParam::new("Hear", Hear::NextBar),
+            separate: BoolParam::new("Separate outputs", false),
             generate_presses,
         }
     }
@@ -170,7 +240,11 @@ mod tests {
                 "top_p",
                 "reroll_below",
                 "generate",
-                "tempo_follow"
+                "tempo_follow",
+                "slot",
+                "quantise",
+                "hear",
+                "separate"
             ]
         );
         let fields: Vec<String> = BarlineParams::default()

@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use barline_engine::prompt::Key;
 use barline_engine::{ClipFacts, ModelSource};
+use barline_player::SLOTS;
 use nice_plug::params::persist::PersistentField;
 use nice_plug::plugin::PluginState;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,75 @@ pub struct Project {
     pub seed_locked: bool,
     /// Which model makes it.
     pub model: ModelSource,
+    /// How much is going on, such as "calm" or "busy".
+    pub energy: Option<String>,
+    /// What is not wanted, in words.
+    pub negative: String,
+    /// Takes that are made of one prompt, 1 to [`MAX_TAKES`].
+    pub takes: u32,
+    /// The slot that is looked at and that takes what is made.
+    pub selected: usize,
+    /// How each slot plays.
+    pub slots: [SlotSettings; SLOTS],
+}
+
+/// The most takes of one prompt.
+pub const MAX_TAKES: u32 = 4;
+
+/// What a note does to a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum NoteMode {
+    /// It sounds while the key is held.
+    #[default]
+    Gate,
+    /// The key switches it on and off.
+    Toggle,
+}
+
+/// How a slot plays.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SlotSettings {
+    /// Level in dB, -60 (silent) to 12.
+    pub gain_db: f32,
+    /// -1 left to 1 right.
+    pub pan: f32,
+    /// Where in the clip it starts, in quarter notes.
+    pub start_beats: f64,
+    /// Where it ends; `None` at the clip's end.
+    pub end_beats: Option<f64>,
+    /// Backwards.
+    pub reverse: bool,
+    /// Fade from its start, in quarter notes.
+    pub fade_in_beats: f64,
+    /// Fade to its end, in quarter notes.
+    pub fade_out_beats: f64,
+    /// Pitch shift at the same tempo, -12 to 12.
+    pub semitones: i32,
+    /// Once instead of round and round.
+    pub one_shot: bool,
+    /// What its key does.
+    pub note: NoteMode,
+    /// It sounds besides the slot that the parameter says.
+    pub layered: bool,
+}
+
+impl Default for SlotSettings {
+    fn default() -> Self {
+        Self {
+            gain_db: 0.0,
+            pan: 0.0,
+            start_beats: 0.0,
+            end_beats: None,
+            reverse: false,
+            fade_in_beats: 0.0,
+            fade_out_beats: 0.0,
+            semitones: 0,
+            one_shot: false,
+            note: NoteMode::Gate,
+            layered: false,
+        }
+    }
 }
 
 impl Default for Project {
@@ -82,6 +152,11 @@ impl Default for Project {
             seed: 1,
             seed_locked: false,
             model: ModelSource::Starter,
+            energy: None,
+            negative: String::new(),
+            takes: 1,
+            selected: 0,
+            slots: [SlotSettings::default(); SLOTS],
         }
     }
 }
@@ -388,6 +463,15 @@ mod tests {
             seed: u64::MAX,
             seed_locked: true,
             model: ModelSource::Folder("/models/small".into()),
+            energy: Some("calm".into()),
+            negative: "vocals".into(),
+            takes: 3,
+            selected: 7,
+            slots: std::array::from_fn(|slot| SlotSettings {
+                gain_db: -(slot as f32),
+                end_beats: Some(3.5),
+                ..SlotSettings::default()
+            }),
         };
         first.project.update(|p| *p = project.clone());
         first.project.keep_clip(Some(saved_clip()));

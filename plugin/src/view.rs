@@ -3,27 +3,19 @@
 //! The session publishes a [`Snapshot`] when something changed; the panel reads it, and both
 //! read [`Live`], whose atomics the audio thread writes without ever waiting.
 
+mod action;
+mod lists;
+mod live;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use barline_engine::ClipFacts;
+use barline_player::SLOTS;
 
-/// What the user asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub enum UiAction {
-    /// Make a clip from the project and the parameters.
-    Generate,
-    /// Stop making it.
-    Cancel,
-    /// Play the clip while the host's transport stands, or stop doing so.
-    Audition(bool),
-    /// Write the clip as a WAV file: into this folder under a name of its own, or to this
-    /// very path when it ends in `.wav`.
-    SaveWav(PathBuf),
-    /// The message has been read.
-    Dismiss,
-}
+pub use self::action::{Find, LibraryAction, ModelAction, Source, TakeId, UiAction};
+pub use self::lists::{LibraryView, ModelState, ModelView, Rights, TakeView, Waiting};
+pub use self::live::{Live, SlotState};
 
 /// What is being done.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -37,7 +29,10 @@ pub enum Phase {
         ahead: usize,
     },
     /// The model is being read.
-    Loading,
+    Loading {
+        /// How much of it is there, from 0 to 1, where that is known.
+        done: Option<f32>,
+    },
     /// The model is at work.
     Generating {
         /// Steps done.
@@ -46,6 +41,8 @@ pub enum Phase {
         steps: u32,
         /// What the rest takes at the measured speed.
         seconds_left: Option<f32>,
+        /// Which of how many takes, from 1.
+        take: (u32, u32),
     },
     /// Cancel was asked for.
     Cancelling,
@@ -119,92 +116,59 @@ pub struct Following {
     pub how: How,
 }
 
+/// A slot.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SlotView {
+    /// What it plays; while one is made for it and can be heard, that one.
+    pub clip: Option<Arc<ClipView>>,
+    /// A clip is being made for it.
+    pub making: bool,
+    /// There is a clip before this one to swap with.
+    pub flips: bool,
+    /// What becomes of its clip at the host's tempo, when that is another.
+    pub following: Option<Following>,
+    /// Its clip did not come along with the project: what it was, to be made again.
+    pub missing: Option<String>,
+}
+
+/// A file that waits to be dragged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// Grows with every file.
+    pub number: u64,
+    /// Whole and for good.
+    pub path: PathBuf,
+    /// What it is the file of.
+    pub source: Source,
+}
+
 /// All that the panel shows of a session, as of one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
     /// What is being done.
     pub phase: Phase,
-    /// The clip in the picture.
-    pub clip: Option<ClipView>,
-    /// What becomes of it at the host's tempo, when that is another.
-    pub following: Option<Following>,
+    /// The slots.
+    pub slots: [SlotView; SLOTS],
+    /// This instance's takes, newest first.
+    pub takes: Arc<[TakeView]>,
+    /// What is heard in the selected slot's place.
+    pub preview: Option<Source>,
+    /// Requests of all instances, in the order in which they are done.
+    pub queue: Arc<[Waiting]>,
+    /// The library.
+    pub library: LibraryView,
+    /// Models.
+    pub shelf: Arc<[ModelView]>,
+    /// Prompts that were used, newest first.
+    pub history: Arc<[String]>,
+    /// A file that was asked for with [`UiAction::Drag`].
+    pub ready: Option<Ready>,
+    /// There is something to undo.
+    pub can_undo: bool,
+    /// There is something to do again.
+    pub can_redo: bool,
     /// The newest line for the user.
     pub message: Option<Message>,
     /// Playing by its own clock while the transport stands.
     pub audition: bool,
-}
-
-/// No value in an atomic that holds a float's bits.
-const NONE: u64 = u64::MAX;
-
-/// What changes too often for a snapshot. Every access is one atomic load or store.
-#[derive(Debug)]
-pub struct Live {
-    /// The host's tempo as the bits of an f64.
-    tempo_bits: AtomicU64,
-    /// Quarter notes in the host's bar; 0 when unknown or not whole.
-    beats_per_bar: AtomicU32,
-    /// The host's transport runs.
-    host_playing: AtomicBool,
-    /// Beat in the clip that is heard, as the bits of an f64.
-    playhead_bits: AtomicU64,
-}
-
-impl Default for Live {
-    fn default() -> Self {
-        Self {
-            tempo_bits: AtomicU64::new(NONE),
-            beats_per_bar: AtomicU32::new(0),
-            host_playing: AtomicBool::new(false),
-            playhead_bits: AtomicU64::new(NONE),
-        }
-    }
-}
-
-impl Live {
-    /// Realtime-safe; audio thread.
-    pub fn set_host(&self, playing: bool, tempo_bpm: Option<f64>, beats_per_bar: Option<f64>) {
-        let tempo_bpm = tempo_bpm.filter(|bpm| bpm.is_finite() && *bpm > 0.0);
-        self.tempo_bits
-            .store(tempo_bpm.map_or(NONE, f64::to_bits), Ordering::Relaxed);
-        let whole =
-            beats_per_bar.filter(|beats| beats.fract() == 0.0 && (1.0..=16.0).contains(beats));
-        self.beats_per_bar
-            .store(whole.map_or(0, |beats| beats as u32), Ordering::Relaxed);
-        self.host_playing.store(playing, Ordering::Relaxed);
-    }
-
-    /// The host's tempo, once it gave one.
-    #[must_use]
-    pub fn tempo_bpm(&self) -> Option<f64> {
-        float(self.tempo_bits.load(Ordering::Relaxed))
-    }
-
-    /// Quarter notes in the host's bar, where they are whole.
-    #[must_use]
-    pub fn beats_per_bar(&self) -> Option<u32> {
-        Some(self.beats_per_bar.load(Ordering::Relaxed)).filter(|beats| *beats > 0)
-    }
-
-    /// Whether the host's transport runs.
-    #[must_use]
-    pub fn host_playing(&self) -> bool {
-        self.host_playing.load(Ordering::Relaxed)
-    }
-
-    /// Session: where in the clip the player is. Says whether that is news.
-    pub(crate) fn set_playhead(&self, beat: Option<f64>) -> bool {
-        let bits = beat.map_or(NONE, f64::to_bits);
-        self.playhead_bits.swap(bits, Ordering::Relaxed) != bits
-    }
-
-    /// The beat of the clip that is heard, when it is.
-    #[must_use]
-    pub fn playhead_beats(&self) -> Option<f64> {
-        float(self.playhead_bits.load(Ordering::Relaxed))
-    }
-}
-
-fn float(bits: u64) -> Option<f64> {
-    (bits != NONE).then(|| f64::from_bits(bits))
 }

@@ -40,6 +40,9 @@ mod sync;
 mod transport;
 mod voice;
 
+/// Clips that a player can have at once.
+pub const SLOTS: usize = 8;
+
 pub use clip::{BLOCK_FRAMES, ClipId, ClipInfo};
 pub use control::{ClipError, Control, GrowError};
 pub use handoff::handoff;

@@ -10,7 +10,7 @@ use nice_plug::prelude::ParamSetter;
 use super::controls::{self, Weight};
 use super::theme::{self, QUIET, ROW};
 use crate::params::BarlineParams;
-use crate::view::{Snapshot, UiAction};
+use crate::view::{Snapshot, Source, UiAction};
 
 /// Draws it and says what was asked for. `folder` is what the path field holds.
 pub(super) fn show(
@@ -57,7 +57,7 @@ fn switch(ui: &mut Ui, text: &str, on: bool) -> egui::Response {
 }
 
 fn save(ui: &mut Ui, snapshot: &Snapshot, folder: &mut String, action: &mut Option<UiAction>) {
-    let ready = snapshot
+    let ready = snapshot.slots[0]
         .clip
         .as_ref()
         .is_some_and(|clip| clip.facts.is_some());
@@ -87,7 +87,10 @@ fn save(ui: &mut Ui, snapshot: &Snapshot, folder: &mut String, action: &mut Opti
                 );
                 let usable = !folder.trim().is_empty();
                 if controls::button(ui, "Save", vec2(64.0, ROW), Weight::Main, usable).clicked() {
-                    *action = Some(UiAction::SaveWav(PathBuf::from(folder.trim())));
+                    *action = Some(UiAction::Save(
+                        Source::Slot(0),
+                        PathBuf::from(folder.trim()),
+                    ));
                     ui.close();
                 }
             });

@@ -48,8 +48,8 @@ pub(super) fn show(ui: &mut Ui, snapshot: &Snapshot) -> Option<UiAction> {
         let done = track.with_max_x(track.left() + track.width() * share(&snapshot.phase));
         painter.rect_filled(track, CornerRadius::same(2), FIELD_HOVER);
         painter.rect_filled(done, CornerRadius::same(2), ACCENT);
-    } else if let Some(clip) = &snapshot.clip {
-        let following = snapshot.following.as_ref();
+    } else if let Some(clip) = &snapshot.slots[0].clip {
+        let following = snapshot.slots[0].following.as_ref();
         text(
             rect.left(),
             Align2::LEFT_CENTER,
@@ -101,7 +101,7 @@ fn phase(phase: &Phase) -> String {
         Phase::Queued { ahead: 0 } => "Starting".into(),
         Phase::Queued { ahead: 1 } => "Waiting for another loop to be finished".into(),
         Phase::Queued { ahead } => format!("Waiting for {ahead} other loops to be finished"),
-        Phase::Loading => "Loading the model".into(),
+        Phase::Loading { .. } => "Loading the model".into(),
         Phase::Generating { .. } => format!("Generating · {:.0} %", share(phase) * 100.0),
         Phase::Cancelling => "Cancelling".into(),
     }

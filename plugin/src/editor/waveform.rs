@@ -16,7 +16,7 @@ const PLAYED: Color32 = Color32::from_rgb(0xB3, 0x7F, 0x3C);
 pub(super) fn show(ui: &Ui, rect: Rect, snapshot: &Snapshot, playhead_beats: Option<f64>) {
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, CornerRadius::same(theme::ROUND), GROUND);
-    let Some(clip) = &snapshot.clip else {
+    let Some(clip) = &snapshot.slots[0].clip else {
         empty(&painter, rect, &snapshot.phase);
         return;
     };

@@ -173,8 +173,8 @@ impl<S: Screen> Worker<S> {
     }
 
     fn tell(&mut self, following: Option<Following>) {
-        if self.snapshot.following != following {
-            self.snapshot.following = following;
+        if self.snapshot.slots[0].following != following {
+            self.snapshot.slots[0].following = following;
             self.changed = true;
         }
     }

@@ -114,7 +114,7 @@ impl<S: Screen> Worker<S> {
         let cancelling = self.snapshot.phase == Phase::Cancelling;
         match event {
             EngineEvent::Queued { ahead } if !cancelling => self.show(Phase::Queued { ahead }),
-            EngineEvent::Loading if !cancelling => self.show(Phase::Loading),
+            EngineEvent::Loading if !cancelling => self.show(Phase::Loading { done: None }),
             EngineEvent::Queued { .. } | EngineEvent::Loading => {}
             EngineEvent::Started {
                 steps,
@@ -142,6 +142,7 @@ impl<S: Screen> Worker<S> {
                         step: 0,
                         steps,
                         seconds_left: None,
+                        take: (1, 1),
                     });
                 }
             }
@@ -157,6 +158,7 @@ impl<S: Screen> Worker<S> {
                         step,
                         steps,
                         seconds_left,
+                        take: (1, 1),
                     });
                 }
             }

@@ -12,7 +12,7 @@ use nice_plug::params::Params;
 use super::*;
 use crate::recall::{self, tests::facts};
 use crate::state::SavedClip;
-use crate::view::{Message, Phase};
+use crate::view::{Message, Phase, Source};
 
 mod follow;
 
@@ -116,7 +116,7 @@ fn a_clip_of_the_project_plays_at_every_rate() {
         let clip = resample(&recalled.channels, RATE_HZ, rate_hz, total);
         assert_same(&play(&mut player, rate_hz, 120.0), &clip[0], rate_hz);
     }
-    let view = handle.snapshot().clip.clone().unwrap();
+    let view = handle.snapshot().slots[0].clip.clone().unwrap();
     assert_eq!((view.beats, view.peaks.len()), (4.0, crate::view::COLUMNS));
 }
 
@@ -130,7 +130,7 @@ fn a_project_without_a_clip_silences_the_one_before() {
     session.handle().loaded(loaded(None));
     settle(&session, &mut player);
     assert!(player.clip().is_none());
-    assert_eq!(session.handle().snapshot().clip, None);
+    assert_eq!(session.handle().snapshot().slots[0].clip, None);
 }
 
 #[test]
@@ -171,7 +171,11 @@ fn a_clip_is_saved_whole_under_a_new_name_each_time() {
     let (_, session, mut player) = start();
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("deep");
-    let save = || session.handle().send(UiAction::SaveWav(to.clone()));
+    let save = || {
+        session
+            .handle()
+            .send(UiAction::Save(Source::Slot(0), to.clone()))
+    };
     save();
     settle(&session, &mut player);
     assert!(!to.exists(), "there was nothing to save");
@@ -195,7 +199,7 @@ fn a_clip_is_saved_whole_under_a_new_name_each_time() {
     std::fs::write(&blocked, "").unwrap();
     session
         .handle()
-        .send(UiAction::SaveWav(blocked.join("inside")));
+        .send(UiAction::Save(Source::Slot(0), blocked.join("inside")));
     settle(&session, &mut player);
     let said = session.handle().snapshot().message.clone();
     assert!(matches!(said, Some(Message::Error(text)) if text.contains("Cannot write")));
@@ -297,7 +301,7 @@ fn a_prompt_becomes_a_loop_that_the_project_keeps() {
     let snapshot = session.handle().snapshot();
     assert_eq!((&snapshot.phase, &snapshot.message), (&Phase::Idle, &None));
     assert_eq!(
-        snapshot
+        snapshot.slots[0]
             .clip
             .as_ref()
             .and_then(|clip| clip.facts.clone())
@@ -315,9 +319,7 @@ fn a_prompt_becomes_a_loop_that_the_project_keeps() {
     params.deserialize_fields(&fields);
     settle(&session, &mut player);
     assert_same(&play(&mut player, 48_000, 240.0), &want[0], 48_000);
-    let mut facts = session
-        .handle()
-        .snapshot()
+    let mut facts = session.handle().snapshot().slots[0]
         .clip
         .clone()
         .unwrap()
@@ -356,7 +358,11 @@ fn a_cancelled_clip_leaves_the_one_before() {
     assert_eq!(player.clip(), before);
     assert_eq!(session.handle().snapshot().phase, Phase::Idle);
     assert_eq!(
-        session.handle().snapshot().clip.clone().unwrap().seed,
+        session.handle().snapshot().slots[0]
+            .clip
+            .clone()
+            .unwrap()
+            .seed,
         facts().seed
     );
 }

@@ -146,7 +146,7 @@ impl<S: Screen> Worker<S> {
     }
 
     fn pace(&self) -> Duration {
-        let playing = self.shared.live.playhead_beats().is_some();
+        let playing = self.shared.live.sounding();
         if self.control.waiting() > 0 {
             PACE_HANDING_OVER
         } else if self.screen.is_open() && (playing || self.changed) {
@@ -174,11 +174,12 @@ impl<S: Screen> Worker<S> {
                 self.snapshot.audition = on;
                 self.changed = true;
             }
-            Post::Ui(UiAction::SaveWav(to)) => self.saving.push(to),
+            Post::Ui(UiAction::Save(_, to)) => self.saving.push(to),
             Post::Ui(UiAction::Dismiss) => {
                 self.snapshot.message = None;
                 self.changed = true;
             }
+            Post::Ui(_) => {}
         }
         true
     }
@@ -280,7 +281,12 @@ impl<S: Screen> Worker<S> {
         }
         let beat = status.playhead.map(|playhead| playhead.beats);
         let beat = beat.filter(|_| self.heard.elapsed() < STALE);
-        if self.shared.live.set_playhead(beat) {
+        let state = if beat.is_some() {
+            crate::view::SlotState::Sounding
+        } else {
+            crate::view::SlotState::Stopped
+        };
+        if self.shared.live.set_slot(0, state, beat) {
             self.screen.repaint();
         }
     }
@@ -307,7 +313,7 @@ impl<S: Screen> Worker<S> {
             return;
         }
         let making = self.making.as_ref().and_then(|making| making.take.as_ref());
-        self.snapshot.clip = making.or(self.take.as_deref()).map(Take::view);
+        self.snapshot.slots[0].clip = making.or(self.take.as_deref()).map(|t| Arc::new(t.view()));
         let snapshot = Arc::new(self.snapshot.clone());
         *self
             .shared

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::tempo::Tempo;
-use crate::view::{Following, How};
+use crate::view::{Following, How, Source};
 
 /// The host's tempo comes to rest at this, and the session does what is to be done.
 fn rest_at(
@@ -14,7 +14,7 @@ fn rest_at(
     let wish = Wish::new(Tempo::new(bpm), true, keep_pitch);
     session.handle().busy().wish(wish);
     settle(session, player);
-    session.handle().snapshot().following
+    session.handle().snapshot().slots[0].following
 }
 
 /// A clip of the engine's as a project keeps it.
@@ -49,16 +49,18 @@ fn a_loop_is_fitted_to_the_hosts_tempo_from_its_take_and_back() {
         (16.0 * 60.0 / 251.3 * 48_000.0_f64).round() as usize
     );
     assert_same(&play(&mut player, 48_000, 251.3), &want[0], 48_000);
-    let view = session.handle().snapshot().clip.clone().unwrap();
+    let view = session.handle().snapshot().slots[0].clip.clone().unwrap();
     assert_eq!(
-        (view.tempo_bpm, view.facts.unwrap().made_at_bpm),
+        (view.tempo_bpm, view.facts.as_ref().unwrap().made_at_bpm),
         (251.3, Some(240.0))
     );
 
     // What is saved is what is heard, and says how it is made again.
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("fast.wav");
-    session.handle().send(UiAction::SaveWav(to.clone()));
+    session
+        .handle()
+        .send(UiAction::Save(Source::Slot(0), to.clone()));
     settle(&session, &mut player);
     let recipe = barline_engine::file::Recipe::read(&to).unwrap();
     assert_eq!(
@@ -85,7 +87,7 @@ fn a_loop_is_fitted_to_the_hosts_tempo_from_its_take_and_back() {
         how(rest_at(&session, &mut player, 120.0, true)),
         Some(How::TooFar)
     );
-    let view = session.handle().snapshot().clip.clone().unwrap();
+    let view = session.handle().snapshot().slots[0].clip.clone().unwrap();
     assert_eq!(view.tempo_bpm, 240.0);
 
     // Back at its own tempo it is the clip that it was.
@@ -175,6 +177,6 @@ fn a_project_without_a_take_is_stretched_around_its_join() {
     // While the tempo moves nothing is done.
     session.handle().busy().wish(Wish::new(None, true, true));
     settle(&session, &mut player);
-    let view = session.handle().snapshot().clip.clone().unwrap();
+    let view = session.handle().snapshot().slots[0].clip.clone().unwrap();
     assert_eq!(view.tempo_bpm, 110.0);
 }
