@@ -43,6 +43,9 @@ pub enum RecallError {
         "the clip in the project cannot be read ({0}): generate it again, its prompt and seed are kept"
     )]
     Decode(String),
+    /// It was over the limit when the project was saved.
+    #[error("the clip did not come along with the project: make it again")]
+    Behind,
 }
 
 /// Samples of a clip that was kept in a project.
@@ -64,8 +67,9 @@ pub fn pack(clip: &Clip) -> Result<SavedClip, RecallError> {
     let fitted = whole_numbers(&clip.channels, 1.0);
     let Some(take) = &clip.raw else {
         return Ok(SavedClip {
-            flac: encode(clip.rate_hz, &fitted)?,
+            flac: Some(encode(clip.rate_hz, &fitted)?),
             raw: None,
+            library: None,
             facts: clip.facts.clone(),
         });
     };
@@ -78,7 +82,8 @@ pub fn pack(clip: &Clip) -> Result<SavedClip, RecallError> {
         .map(|(channel, take)| prediction.take_from(channel, take))
         .collect();
     Ok(SavedClip {
-        flac: encode(clip.rate_hz, &left)?,
+        flac: Some(encode(clip.rate_hz, &left)?),
+        library: None,
         raw: Some(SavedRaw {
             flac: encode(clip.rate_hz, &take)?,
             halvings,
@@ -93,7 +98,8 @@ pub fn pack(clip: &Clip) -> Result<SavedClip, RecallError> {
 /// # Errors
 /// [`RecallError::Decode`] when it is not what [`pack`] makes.
 pub fn unpack(saved: &SavedClip) -> Result<Recalled, RecallError> {
-    let (rate_hz, mut fitted) = decode(&saved.flac)?;
+    let flac = saved.flac.as_ref().ok_or(RecallError::Behind)?;
+    let (rate_hz, mut fitted) = decode(flac)?;
     let mut raw = None;
     if let Some(kept) = &saved.raw {
         let (raw_rate_hz, take) = decode(&kept.flac)?;

@@ -3,14 +3,14 @@
 //!
 //! Session thread; allocates.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use barline_engine::resample::Resampler;
 use barline_engine::{ClipFacts, Length};
 use barline_player::{ClipId, ClipInfo, Control};
 
 use crate::state::SavedClip;
-use crate::view::{COLUMNS, ClipView, Peak};
+use crate::view::{COLUMNS, ClipView, Peak, TakeId};
 
 /// Input frames that are resampled and handed over in one go.
 const CHUNK_FRAMES: usize = 16_384;
@@ -24,6 +24,10 @@ pub(super) enum Arrival {
 
 /// A clip at the model's rate, whole or growing.
 pub(super) struct Take {
+    /// Its name in this instance, of all its versions; there when it is whole.
+    pub(super) id: TakeId,
+    /// Its name in the library, once it is kept there.
+    pub(super) library: OnceLock<String>,
     /// Rate of the model.
     pub(super) rate_hz: u32,
     /// Samples by channel, 1 or 2.
@@ -41,6 +45,8 @@ pub(super) struct Take {
     /// The form in which it lies in the project.
     pub(super) saved: Option<Arc<SavedClip>>,
     peaks: Vec<Peak>,
+    /// What the panel sees of it when it is whole.
+    view: OnceLock<Arc<ClipView>>,
 }
 
 impl Take {
@@ -54,6 +60,8 @@ impl Take {
         seed: u64,
     ) -> Self {
         Self {
+            id: TakeId(0),
+            library: OnceLock::new(),
             rate_hz,
             channels: vec![Vec::new(); channels],
             frames,
@@ -64,6 +72,7 @@ impl Take {
             facts: None,
             saved: None,
             peaks: Vec::with_capacity(COLUMNS),
+            view: OnceLock::new(),
         }
     }
 
@@ -117,7 +126,14 @@ impl Take {
     }
 
     /// Hands a whole clip to the player, in place of the one that plays.
-    pub(super) fn load(&self, id: ClipId, rate_hz: u32, arrival: Arrival, control: &mut Control) {
+    pub(super) fn load(
+        &self,
+        slot: usize,
+        id: ClipId,
+        rate_hz: u32,
+        arrival: Arrival,
+        control: &mut Control,
+    ) {
         let Some(facts) = &self.facts else {
             return;
         };
@@ -127,14 +143,21 @@ impl Take {
             let right = rest.first().unwrap_or(left);
             let info = self.info(id, rate_hz);
             let _ = match arrival {
-                Arrival::AtOnce => control.load(info, left, right),
-                Arrival::OnTheBeat => control.swap(info, left, right),
+                Arrival::AtOnce => control.load(slot, info, left, right),
+                Arrival::OnTheBeat => control.swap(slot, info, left, right),
             };
         }
     }
 
     /// What the panel sees of it.
-    pub(super) fn view(&self) -> ClipView {
+    pub(super) fn view(&self) -> Arc<ClipView> {
+        match &self.facts {
+            Some(_) => self.view.get_or_init(|| Arc::new(self.look())).clone(),
+            None => Arc::new(self.look()),
+        }
+    }
+
+    fn look(&self) -> ClipView {
         let (beats, beats_per_bar, tempo_bpm) = grid(self.length);
         ClipView {
             peaks: self.peaks.clone().into(),
@@ -148,13 +171,24 @@ impl Take {
     }
 
     fn info(&self, id: ClipId, rate_hz: u32) -> ClipInfo {
-        let (beats, _, tempo_bpm) = grid(self.length);
+        let (beats, beats_per_bar, tempo_bpm) = grid(self.length);
         ClipInfo {
             id,
             frames: self.length.frames(rate_hz),
             beats,
             tempo_bpm,
+            beats_per_bar: f64::from(beats_per_bar),
         }
+    }
+
+    /// Quarter notes in it.
+    pub(super) fn beats(&self) -> f64 {
+        grid(self.length).0
+    }
+
+    /// Seconds that it lasts.
+    pub(super) fn seconds(&self) -> f64 {
+        self.length.seconds()
     }
 }
 
@@ -190,12 +224,13 @@ impl Feed {
     /// Begins a clip in the player. `None` when its facts describe no clip that can be played.
     pub(super) fn begin(
         take: &Take,
+        slot: usize,
         id: ClipId,
         rate_hz: u32,
         control: &mut Control,
     ) -> Option<Self> {
         let info = take.info(id, rate_hz);
-        control.begin(info).ok()?;
+        control.begin(slot, info).ok()?;
         let count = take.channels.len();
         Some(Self {
             id,

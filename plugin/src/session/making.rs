@@ -1,12 +1,14 @@
-//! A clip in the making: the request, the engine's news of it, and what becomes of them.
+//! Clips in the making: the requests, the engine's news of them, and what becomes of them.
 //!
-//! Session thread.
+//! Session thread. The first take of a request is heard while it is made, in the slot that it is for; the
+//! others come into the list of takes.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use barline_engine::{
-    Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, Reroll, Sampling,
+    ClipFacts, Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, Reroll,
+    Sampling,
 };
 use barline_player::ClipId;
 
@@ -16,12 +18,25 @@ use super::worker::Worker;
 use crate::params::BarlineParams;
 use crate::recall;
 use crate::state::Project;
-use crate::view::Phase;
+use crate::view::{Phase, Source};
 use crate::wording;
 
-/// A clip that is being made.
+/// The takes of one request.
 pub(super) struct Making {
+    /// In the order of their seeds; those that ended are gone.
+    pub(super) parts: Vec<Part>,
+    /// Where the first goes.
+    slot: usize,
+    takes: u32,
+    /// It was asked for by a project that was opened, or is the project's own.
+    of_project: bool,
+}
+
+/// One take.
+pub(super) struct Part {
     pub(super) job: Job,
+    /// From 0.
+    number: u32,
     length: Length,
     prompt: String,
     seed: u64,
@@ -29,14 +44,27 @@ pub(super) struct Making {
     feed: Option<Feed>,
 }
 
+impl Making {
+    /// The slot that it is for.
+    pub(super) fn slot(&self) -> usize {
+        self.slot
+    }
+
+    /// The take that can be heard already.
+    pub(super) fn heard(&self) -> Option<&Take> {
+        self.parts.first().filter(|part| part.number == 0)?.take.as_ref()
+    }
+}
+
 impl<S: Screen> Worker<S> {
-    /// Submits a request. From a state: exactly what it says. Else with the host's tempo, when
-    /// it is followed, and with a new seed, unless it is locked; the project then says what was
+    /// Makes what the project says. From a state: exactly what it says. Else with the host's tempo,
+    /// when it is followed, and with a new seed, unless it is locked; the project then says what was
     /// asked for.
     pub(super) fn generate(&mut self, from_state: bool) {
         self.drop_job();
         let (_, mut project) = self.params.project.read();
         if !from_state {
+            self.edited();
             self.follow_host(&mut project);
             if !project.seed_locked {
                 project.seed = new_seed(project.seed);
@@ -48,7 +76,7 @@ impl<S: Screen> Worker<S> {
             });
         }
         let tempo_bpm = project.tempo_bpm;
-        let request = GenerateRequest {
+        let first = GenerateRequest {
             model: project.model.clone(),
             model_sha256: None,
             prompt: wording::prompt(&project, tempo_bpm),
@@ -62,20 +90,97 @@ impl<S: Screen> Worker<S> {
             seed: project.seed,
             precision: None,
             threads: None,
-            key: project.key,
+            key: project.key.clone(),
         };
-        let (length, prompt, seed) = (request.length, request.prompt.clone(), request.seed);
-        match self.submit(request) {
-            Ok(job) => {
-                self.making = Some(Making {
+        let requests = (0..u64::from(project.takes.max(1)))
+            .map(|take| GenerateRequest {
+                seed: first.seed.wrapping_add(take),
+                ..first.clone()
+            })
+            .collect();
+        self.remember_prompt(&project.prompt);
+        self.make(requests, project.selected, true);
+    }
+
+    /// One like a clip that is here: its prompt and seed, settings a little off.
+    pub(super) fn similar(&mut self, source: &Source) {
+        if let Some(mut request) = self.request_of(source) {
+            // Far enough to be another loop, near enough to be its sister.
+            let sampling = &mut request.sampling;
+            sampling.temperature = if sampling.temperature >= 1.0 {
+                sampling.temperature * 0.93
+            } else {
+                sampling.temperature * 1.07
+            };
+            request.model_sha256 = None;
+            self.remake(request, source);
+        }
+    }
+
+    /// One of the same prompt and settings with another seed.
+    pub(super) fn reroll(&mut self, source: &Source) {
+        if let Some(mut request) = self.request_of(source) {
+            request.seed = new_seed(request.seed);
+            request.model_sha256 = None;
+            self.remake(request, source);
+        }
+    }
+
+    /// The clip that did not come along with the project, as it was.
+    pub(super) fn restore(&mut self, slot: usize) {
+        if let Some(request) = self.request_of(&Source::Slot(slot)) {
+            self.drop_job();
+            self.make(vec![request], slot, false);
+        }
+    }
+
+    fn remake(&mut self, request: GenerateRequest, source: &Source) {
+        let slot = match source {
+            Source::Slot(slot) => *slot,
+            _ => self.selected(),
+        };
+        self.drop_job();
+        self.make(vec![request], slot, false);
+    }
+
+    /// What made a clip.
+    fn request_of(&mut self, source: &Source) -> Option<GenerateRequest> {
+        let Some(facts) = self.facts_of(source) else {
+            self.say_error(&"this clip is not here any more: generate one first");
+            return None;
+        };
+        if facts.steps == 0 {
+            self.say_error(&"this clip is a file and was not made from a prompt: type one and generate");
+            return None;
+        }
+        Some(again(&facts, self.params.project.read().1))
+    }
+
+    fn make(&mut self, requests: Vec<GenerateRequest>, slot: usize, of_project: bool) {
+        let asked: Vec<(Length, String, u64)> = requests
+            .iter()
+            .map(|request| (request.length, request.prompt.clone(), request.seed))
+            .collect();
+        match self.submit(requests) {
+            Ok(jobs) => {
+                let takes = jobs.len() as u32;
+                let parts = jobs.into_iter().zip(asked).zip(0..);
+                let part = |((job, (length, prompt, seed)), number)| Part {
                     job,
+                    number,
                     length,
                     prompt,
                     seed,
                     take: None,
                     feed: None,
+                };
+                self.making = Some(Making {
+                    parts: parts.map(part).collect(),
+                    slot,
+                    takes,
+                    of_project,
                 });
-                self.params.project.keep_generating(true);
+                self.params.project.keep_generating(of_project);
                 self.snapshot.message = None;
                 self.show(Phase::Queued { ahead: 0 });
             }
@@ -83,12 +188,12 @@ impl<S: Screen> Worker<S> {
         }
     }
 
-    fn submit(&mut self, request: GenerateRequest) -> Result<Job, EngineError> {
+    fn submit(&mut self, requests: Vec<GenerateRequest>) -> Result<Vec<Job>, EngineError> {
         let engine = match self.engine.take() {
             Some(engine) => engine,
             None => Engine::shared()?,
         };
-        self.engine.insert(engine).submit(request)
+        self.engine.insert(engine).submit_all(requests)
     }
 
     fn follow_host(&self, project: &mut Project) {
@@ -105,16 +210,44 @@ impl<S: Screen> Worker<S> {
         }
     }
 
-    /// Takes news of the job in.
-    pub(super) fn hear(&mut self, event: EngineEvent) {
+    /// Takes in what the engine says, until there is no more for now.
+    pub(super) fn hear_all(&mut self) {
+        loop {
+            let Some(making) = &self.making else {
+                return;
+            };
+            let heard = making.parts.iter().enumerate().find_map(|(part, of)| {
+                use crossbeam_channel::TryRecvError::{Disconnected, Empty};
+                match of.job.events().try_recv() {
+                    Ok(event) => Some((part, Some(event))),
+                    // The last event of a job takes its part away, so this is an engine that broke.
+                    Err(Disconnected) => Some((part, None)),
+                    Err(Empty) => None,
+                }
+            });
+            match heard {
+                Some((part, Some(event))) => self.hear(part, event),
+                Some((_, None)) => self.failed(&EngineError::Stopped),
+                None => return,
+            }
+        }
+    }
+
+    fn hear(&mut self, index: usize, event: EngineEvent) {
         self.shared.busy.progress.fetch_add(1, Ordering::Relaxed);
         let Some(making) = &mut self.making else {
             return;
         };
-        let cancelling = self.snapshot.phase == Phase::Cancelling;
+        let (slot, takes) = (making.slot, making.takes);
+        let Some(part) = making.parts.get_mut(index) else {
+            return;
+        };
+        // The panel is told of the one that will be done first.
+        let told = index == 0 && self.snapshot.phase != Phase::Cancelling;
+        let take = (part.number + 1, takes);
         match event {
-            EngineEvent::Queued { ahead } if !cancelling => self.show(Phase::Queued { ahead }),
-            EngineEvent::Loading if !cancelling => self.show(Phase::Loading { done: None }),
+            EngineEvent::Queued { ahead } if told => self.show(Phase::Queued { ahead }),
+            EngineEvent::Loading if told => self.show(Phase::Loading { done: None }),
             EngineEvent::Queued { .. } | EngineEvent::Loading => {}
             EngineEvent::Started {
                 steps,
@@ -123,26 +256,23 @@ impl<S: Screen> Worker<S> {
                 channels,
             } => {
                 // A loop that is made again starts anew.
-                if let Some(feed) = making.feed.take() {
+                if let Some(feed) = part.feed.take() {
                     self.control.discard(feed.id);
                 }
-                let prompt = making.prompt.clone();
-                let take = Take::growing(
-                    rate_hz,
-                    channels,
-                    frames,
-                    making.length,
-                    prompt,
-                    making.seed,
-                );
-                making.take = Some(take);
-                self.feed_making();
-                if !cancelling {
+                if part.number == 0 {
+                    let prompt = part.prompt.clone();
+                    let (length, seed) = (part.length, part.seed);
+                    part.take = Some(Take::growing(
+                        rate_hz, channels, frames, length, prompt, seed,
+                    ));
+                    self.feed_making();
+                }
+                if told {
                     self.show(Phase::Generating {
                         step: 0,
                         steps,
                         seconds_left: None,
-                        take: (1, 1),
+                        take,
                     });
                 }
             }
@@ -151,28 +281,28 @@ impl<S: Screen> Worker<S> {
                 steps,
                 steps_per_second,
             } => {
-                if !cancelling {
+                if told {
                     let left = steps.saturating_sub(step) as f32;
                     let seconds_left = (steps_per_second > 0.0).then_some(left / steps_per_second);
                     self.show(Phase::Generating {
                         step,
                         steps,
                         seconds_left,
-                        take: (1, 1),
+                        take,
                     });
                 }
             }
             EngineEvent::Audio(chunk) => {
-                if let Some(take) = &mut making.take {
+                if let Some(take) = &mut part.take {
                     take.grow(&chunk.channels);
-                    if let Some(feed) = &mut making.feed {
+                    if let Some(feed) = &mut part.feed {
                         feed.pump(take, &mut self.control);
                     }
                     self.changed = true;
                 }
             }
             EngineEvent::Finished(clip) => {
-                let feed = self.making.take().and_then(|making| making.feed);
+                let part = making.parts.remove(index);
                 let facts = clip.facts.clone();
                 let mut take = Take::whole(clip.rate_hz, clip.channels.clone(), facts);
                 match recall::pack(&clip) {
@@ -180,21 +310,36 @@ impl<S: Screen> Worker<S> {
                     Err(error) => self.say_error(&error),
                 }
                 take.raw.clone_from(&clip.raw);
-                self.params.project.keep_clip(take.saved.clone());
-                self.params.project.keep_generating(false);
-                // The loop takes over at the same beat from what was heard while it was made.
-                self.take_over(Some(take));
-                if let Some(feed) = feed {
+                let take = self.admit(take);
+                self.takes.add(take.clone());
+                self.file(&take);
+                if part.number == 0 {
+                    // The loop takes over at the same beat from what was heard while it was made.
+                    self.checkpoint(None);
+                    self.place(slot, Some(take));
+                }
+                if let Some(feed) = part.feed {
                     self.control.discard(feed.id);
                 }
-                self.show(Phase::Idle);
+                self.part_ended();
             }
             EngineEvent::Cancelled => {
-                self.drop_job();
-                self.params.project.keep_generating(false);
-                self.show(Phase::Idle);
+                let part = making.parts.remove(index);
+                if let Some(feed) = part.feed {
+                    self.control.discard(feed.id);
+                }
+                self.part_ended();
             }
             EngineEvent::Failed(error) => self.failed(&error),
+        }
+    }
+
+    fn part_ended(&mut self) {
+        self.changed = true;
+        if self.making.as_ref().is_some_and(|making| making.parts.is_empty()) {
+            self.making = None;
+            self.params.project.keep_generating(false);
+            self.show(Phase::Idle);
         }
     }
 
@@ -205,11 +350,20 @@ impl<S: Screen> Worker<S> {
         self.show(Phase::Idle);
     }
 
-    /// Ends the job and takes what it made so far out of the player; the clip before goes on.
+    pub(super) fn cancel(&mut self) {
+        if let Some(making) = &self.making {
+            for part in &making.parts {
+                part.job.cancel();
+            }
+            self.show(Phase::Cancelling);
+        }
+    }
+
+    /// Ends the jobs and takes what they made so far out of the player; the clip before goes on.
     pub(super) fn drop_job(&mut self) {
-        if let Some(making) = self.making.take() {
-            making.job.cancel();
-            if let Some(feed) = making.feed {
+        for part in self.making.take().into_iter().flat_map(|making| making.parts) {
+            part.job.cancel();
+            if let Some(feed) = part.feed {
                 self.control.discard(feed.id);
             }
         }
@@ -217,15 +371,33 @@ impl<S: Screen> Worker<S> {
 
     pub(super) fn feed_making(&mut self) {
         if let (Some(making), Some(rate_hz)) = (&mut self.making, self.rate_hz)
-            && let Some(take) = &making.take
+            && let Some(part) = making.parts.first_mut()
+            && let Some(take) = &part.take
         {
             self.last_clip += 1;
             let id = ClipId(self.last_clip);
-            making.feed = Feed::begin(take, id, rate_hz, &mut self.control);
-            if let Some(feed) = &mut making.feed {
+            part.feed = Feed::begin(take, making.slot, id, rate_hz, &mut self.control);
+            if let Some(feed) = &mut part.feed {
                 feed.pump(take, &mut self.control);
             }
         }
+    }
+}
+
+/// The request that made a clip. The model is the project's where that has its hash, which the engine
+/// sees to.
+fn again(facts: &ClipFacts, project: Project) -> GenerateRequest {
+    GenerateRequest {
+        model: project.model,
+        model_sha256: Some(facts.model_sha256.clone()),
+        prompt: facts.prompt.clone(),
+        length: facts.made_length(),
+        fit: facts.fit(),
+        sampling: facts.sampling,
+        seed: facts.seed,
+        precision: Some(facts.precision),
+        threads: None,
+        key: facts.key.clone(),
     }
 }
 
