@@ -168,6 +168,16 @@ pub fn write(path: &Path, recipe: &Recipe, channels: &[Vec<f32>]) -> Result<(), 
     Ok(())
 }
 
+/// The bytes of the WAV file that [`write`] would make.
+///
+/// # Errors
+/// What the encoder says of a rate or length that it refuses.
+pub fn wav_bytes(recipe: &Recipe, channels: &[Vec<f32>]) -> std::io::Result<Vec<u8>> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    wav::write(&mut bytes, recipe, channels)?;
+    Ok(bytes.into_inner())
+}
+
 /// Writes bytes to `path`, whole or not at all.
 ///
 /// # Errors

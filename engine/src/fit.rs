@@ -27,6 +27,7 @@ pub mod raw;
 mod ring;
 mod score;
 mod seam;
+mod shift;
 pub(crate) mod spectrum;
 mod stretch;
 mod tempo;
@@ -44,6 +45,7 @@ pub use level::{
 pub use pulse::Pulse;
 pub use score::Score;
 pub use seam::{Seam, seam};
+pub use shift::shift;
 pub use stretch::{CannotStretch, can_follow, stretch};
 pub use window::Grid;
 

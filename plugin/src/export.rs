@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use barline_engine::file::{self, Depth, FileError, Format, Recipe};
 use barline_engine::{ClipFacts, Length, prompt};
+use sha2::{Digest, Sha256};
 
 /// Where clips are saved unless the user says otherwise: `Barline` in the music folder.
 #[must_use]
@@ -21,6 +22,11 @@ pub fn default_folder() -> PathBuf {
 /// A name that tells the clips of a folder apart: `barline_dark_techno_128bpm_Amin_4bars_seed7`.
 #[must_use]
 pub fn file_stem(facts: &ClipFacts) -> String {
+    format!("{}_seed{}", name(facts), facts.seed)
+}
+
+/// What both names begin with.
+fn name(facts: &ClipFacts) -> String {
     // Tempo and key stand at the end of the prompt; the name has them in its own form.
     let mut parts = vec!["barline".to_owned()];
     parts.extend(prompt::name_words(&facts.prompt));
@@ -39,8 +45,44 @@ pub fn file_stem(facts: &ClipFacts) -> String {
         }
         parts.push(format!("{bars}bars"));
     }
-    parts.push(format!("seed{}", facts.seed));
     parts.join("_")
+}
+
+/// As [`file_stem`], but with the first letters of the samples' hash instead of the seed: the same name
+/// for the same sound, and another for any other.
+#[must_use]
+pub fn file_stem_of(facts: &ClipFacts, channels: &[Vec<f32>]) -> String {
+    let mut hash = Sha256::new();
+    for channel in channels {
+        for sample in channel {
+            hash.update(sample.to_le_bytes());
+        }
+    }
+    let hash = hash.finalize();
+    let short: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}_{short}", name(facts))
+}
+
+/// Writes a clip of 24 bits into a folder, to stay there: a host that it is dragged into refers to it
+/// where it lies. The same clip is the same file.
+///
+/// # Errors
+/// [`FileError`] when the folder can't be made or the file not be written.
+pub fn keep(
+    folder: &Path,
+    facts: &ClipFacts,
+    rate_hz: u32,
+    channels: &[Vec<f32>],
+) -> Result<PathBuf, FileError> {
+    let path = folder.join(format!("{}.wav", file_stem_of(facts, channels)));
+    if path.exists() {
+        return Ok(path);
+    }
+    // What is wrong with it, if anything, is what writing the file tells.
+    let _ = std::fs::create_dir_all(folder);
+    let recipe = Recipe::new(facts, rate_hz, Depth::Int24);
+    file::write(&path, &recipe, channels)?;
+    Ok(path)
 }
 
 /// Writes a clip of 24 bits and says where: `to` when it names a WAV, FLAC or AIFF file, else a WAV

@@ -13,10 +13,16 @@
 //! ended (see `build.rs`).
 
 mod feed;
-mod follow;
+mod files;
+mod keeper;
 mod making;
+mod orders;
+mod slots;
+mod takes;
 #[cfg(test)]
 mod tests;
+mod undo;
+mod versions;
 mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -42,7 +48,7 @@ pub trait Screen: Send + 'static {
 enum Post {
     Ui(UiAction),
     /// With the presses of `generate` that its loading made or came before.
-    Loaded(Loaded, u32),
+    Loaded(Box<Loaded>, u32),
     Rate(u32),
     Stop,
 }
@@ -117,7 +123,7 @@ impl Handle {
     /// Passes a loaded state on.
     pub fn loaded(&self, loaded: Loaded) {
         let presses = self.shared.presses.load(Ordering::Acquire);
-        self.post(Post::Loaded(loaded, presses));
+        self.post(Post::Loaded(Box::new(loaded), presses));
     }
 
     /// The host's sample rate.

@@ -131,7 +131,16 @@ pub struct SlotView {
     pub missing: Option<String>,
 }
 
-/// A file that waits to be dragged.
+/// What a file was written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be dragged out of the window.
+    Drag,
+    /// To go onto the clipboard.
+    Copy,
+}
+
+/// A file that waits for the panel, which has the window that dragging and copying need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
     /// Grows with every file.
@@ -140,6 +149,8 @@ pub struct Ready {
     pub path: PathBuf,
     /// What it is the file of.
     pub source: Source,
+    /// What it was written for.
+    pub purpose: Purpose,
 }
 
 /// All that the panel shows of a session, as of one moment.

@@ -2,7 +2,6 @@
 //!
 //! Any thread but the audio thread.
 
-use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -18,7 +17,7 @@ pub(super) fn too_large(samples: u64, depth: Depth) -> bool {
 
 /// Writes a clip into an empty file.
 pub(super) fn write(
-    file: &mut File,
+    mut file: impl Write + Seek,
     recipe: &Recipe,
     channels: &[Vec<f32>],
 ) -> std::io::Result<()> {
@@ -32,8 +31,8 @@ pub(super) fn write(
             _ => hound::SampleFormat::Int,
         },
     };
-    encode(file, spec, channels)?;
-    append(file, &chunks::all(recipe, frames, channels.len()))
+    encode(&mut file, spec, channels)?;
+    append(&mut file, &chunks::all(recipe, frames, channels.len()))
 }
 
 /// As [`super::read`].
@@ -58,7 +57,11 @@ pub(super) fn read(path: &Path) -> Result<(u32, Vec<Vec<f32>>), ReadError> {
     Ok((spec.sample_rate, by_channel(&samples, count)))
 }
 
-fn encode(file: &mut File, spec: hound::WavSpec, channels: &[Vec<f32>]) -> std::io::Result<()> {
+fn encode(
+    file: impl Write + Seek,
+    spec: hound::WavSpec,
+    channels: &[Vec<f32>],
+) -> std::io::Result<()> {
     let io = |error| match error {
         hound::Error::IoError(error) => error,
         other => std::io::Error::other(other),
@@ -79,7 +82,7 @@ fn encode(file: &mut File, spec: hound::WavSpec, channels: &[Vec<f32>]) -> std::
 }
 
 /// Puts `chunks` behind what hound wrote and makes the RIFF header count them.
-fn append(file: &mut File, chunks: &[u8]) -> std::io::Result<()> {
+fn append(mut file: impl Write + Seek, chunks: &[u8]) -> std::io::Result<()> {
     let end = file.seek(SeekFrom::End(0))?;
     if end % 2 == 1 {
         // hound leaves an odd `data` chunk unpadded.

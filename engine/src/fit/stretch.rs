@@ -58,7 +58,7 @@ pub fn stretch(
     let mut out = if ratio == 1.0 || frames == 0 {
         channels.to_vec()
     } else if (ratio - 1.0).abs() <= MOST_REPITCH {
-        repitch(channels, ratio)?
+        resampled(channels, ratio)?
     } else {
         keep_pitch(channels, rate_hz, ratio)?
     };
@@ -68,7 +68,11 @@ pub fn stretch(
     Ok(out)
 }
 
-fn repitch(channels: &[Vec<f32>], ratio: f64) -> Result<Vec<Vec<f32>>, CannotStretch> {
+/// Samples that last `ratio` times as long, played slower.
+///
+/// # Errors
+/// [`CannotStretch`] for ratios or samples that the library refuses.
+pub(super) fn resampled(channels: &[Vec<f32>], ratio: f64) -> Result<Vec<Vec<f32>>, CannotStretch> {
     let frames = channels[0].len();
     let quality = SincInterpolationParameters {
         sinc_len: 128,
@@ -123,7 +127,7 @@ pub(super) fn to_tempo(
         // At the pitch that the loop has at its own tempo.
         let own = stretch(channels, rate_hz, correction)?;
         if (follow - 1.0).abs() <= LEAST_FOLLOW || !RATES_HZ.contains(&rate_hz) {
-            repitch(&own, follow)?
+            resampled(&own, follow)?
         } else {
             keep_pitch(&own, rate_hz, follow)?
         }

@@ -1,25 +1,28 @@
 //! The session's thread: takes messages and news of the engine, and feeds the player.
 //!
-//! May allocate, lock and write files; never waits for the audio thread or for the engine.
+//! May allocate, lock and write files; never waits for the audio thread, the engine or the library.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use barline_engine::{Engine, EngineError};
-use barline_player::{ClipId, Control};
-use crossbeam_channel::{Receiver, select};
+use barline_engine::Engine;
+use barline_player::{Control, SLOTS, SlotState as PlayerState};
+use crossbeam_channel::{Receiver, Select};
 
-use super::feed::{Arrival, Take};
-use super::follow::Follow;
+use super::feed::Arrival;
+use super::files::Errand;
+use super::keeper::Keeper;
 use super::making::Making;
+use super::slots::{Preview, Slot};
+use super::takes::Takes;
+use super::undo::Undo;
+use super::versions::Refit;
 use super::{Post, Screen, Shared};
-use crate::export;
 use crate::params::BarlineParams;
-use crate::recall;
 use crate::state::Loaded;
-use crate::view::{Message, Phase, Snapshot, UiAction};
+use crate::view::{Message, Phase, Purpose, SlotState, Snapshot, Source, UiAction};
 
 /// Least time between two snapshots while a clip is made.
 const PUBLISH_EVERY: Duration = Duration::from_millis(33);
@@ -30,6 +33,10 @@ const PACE_HANDING_OVER: Duration = Duration::from_millis(2);
 const PACE_IDLE: Duration = Duration::from_millis(40);
 /// A playhead of which nothing was heard for so long does not move any more.
 const STALE: Duration = Duration::from_millis(300);
+/// Peaks fall by this in a second, so that an eye can follow.
+const PEAK_FALL_DB: f32 = 24.0;
+/// Prompts that can be called back.
+const HISTORY: usize = 100;
 
 /// What the thread owns.
 pub(super) struct Worker<S: Screen> {
@@ -37,23 +44,33 @@ pub(super) struct Worker<S: Screen> {
     pub(super) shared: Arc<Shared>,
     inbox: Receiver<Post>,
     pub(super) control: Control,
-    screen: S,
+    pub(super) screen: S,
     /// Kept from the first request on, so that the model stays loaded.
     pub(super) engine: Option<Arc<Engine>>,
     pub(super) making: Option<Making>,
-    /// The newest finished clip, in the version that plays.
-    pub(super) take: Option<Arc<Take>>,
-    /// The same clip at its own tempo, and at others.
-    pub(super) follow: Follow,
-    /// Files that wait for the clip to be at the host's tempo.
-    saving: Vec<PathBuf>,
+    pub(super) slots: [Slot; SLOTS],
+    pub(super) takes: Takes,
+    pub(super) preview: Option<Preview>,
+    /// A version of a slot's clip that is being made.
+    pub(super) refit: Option<Refit>,
+    /// Files that wait for a slot's clip to be at the host's tempo.
+    pub(super) errands: Vec<(Source, Errand)>,
+    /// The newest file, and of what it is.
+    pub(super) saved: Option<(Source, PathBuf)>,
+    pub(super) revealing: Option<barline_drag::Pending<Result<(), barline_drag::RevealError>>>,
+    /// From the first thing on that is to be kept or looked up.
+    pub(super) keeper: Option<Keeper>,
+    pub(super) undo: Undo,
     pub(super) rate_hz: Option<u32>,
     pub(super) last_clip: u64,
+    pub(super) last_take: u64,
     presses: u32,
     pub(super) snapshot: Snapshot,
     pub(super) changed: bool,
     published: Instant,
     heard: Instant,
+    /// Peaks as the panel sees them, and when they were last let fall.
+    peaks: ([f32; 2], Instant),
 }
 
 impl<S: Screen> Worker<S> {
@@ -72,55 +89,44 @@ impl<S: Screen> Worker<S> {
             screen,
             engine: None,
             making: None,
-            take: None,
-            follow: Follow::default(),
-            saving: Vec::new(),
+            slots: Default::default(),
+            takes: Takes::default(),
+            preview: None,
+            refit: None,
+            errands: Vec::new(),
+            saved: None,
+            revealing: None,
+            keeper: None,
+            undo: Undo::default(),
             rate_hz: None,
             last_clip: 0,
+            last_take: 0,
             presses: 0,
             snapshot: Snapshot::default(),
             changed: false,
             published: Instant::now(),
             heard: Instant::now(),
+            peaks: ([0.0; 2], Instant::now()),
         }
     }
 
     /// Until it is told to stop.
     pub(super) fn run(mut self) {
-        let never = crossbeam_channel::never();
-        let no_refit = crossbeam_channel::never();
+        for slot in 0..SLOTS {
+            self.tune(slot);
+        }
+        self.settle();
         loop {
-            let events = self
-                .making
-                .as_ref()
-                .map_or(&never, |making| making.job.events())
-                .clone();
-            let refit = self.follow.ended().unwrap_or_else(|| no_refit.clone());
-            let pace = self.pace();
-            let (mut post, mut event) = (None, None);
-            select! {
-                recv(self.inbox) -> sent => post = sent.ok(),
-                recv(events) -> news => event = Some(news),
-                recv(refit) -> made => self.refitted(made.ok()),
-                default(pace) => {}
-            }
-            match event {
-                Some(Ok(event)) => self.hear(event),
-                // The last event of a job takes the job away, so this is an engine that broke.
-                Some(Err(_)) => self.failed(&EngineError::Stopped),
-                None => {}
-            }
-            if let Some(post) = post
-                && !self.obey(post)
-            {
-                return;
-            }
+            self.wait();
             let asked = self.shared.busy.asked.load(Ordering::Acquire);
             while let Ok(post) = self.inbox.try_recv() {
                 if !self.obey(post) {
                     return;
                 }
             }
+            self.hear_all();
+            self.hear_keeper();
+            self.hear_refit();
             let presses = self.params.generate_presses.load(Ordering::Acquire);
             if presses != self.presses {
                 self.presses = presses;
@@ -128,14 +134,10 @@ impl<S: Screen> Worker<S> {
             }
             let wish = self.shared.busy.wished();
             self.follow(wish);
-            if !self.follow.busy() {
-                for to in std::mem::take(&mut self.saving) {
-                    self.save(&to);
-                }
-            }
+            self.run_errands();
             self.look_after_player();
             self.publish();
-            if self.making.is_none() && !self.follow.busy() && self.control.waiting() == 0 {
+            if self.at_rest() {
                 let busy = &self.shared.busy;
                 busy.done.store(asked, Ordering::Release);
                 busy.presses_done.store(presses, Ordering::Release);
@@ -145,11 +147,48 @@ impl<S: Screen> Worker<S> {
         }
     }
 
+    /// Until there is something to do, or it is time to look after the player.
+    fn wait(&self) {
+        let mut select = Select::new();
+        select.recv(&self.inbox);
+        for part in self.making.iter().flat_map(|making| &making.parts) {
+            select.recv(part.job.events());
+        }
+        if let Some(keeper) = &self.keeper {
+            select.recv(&keeper.news);
+        }
+        if let Some(refit) = &self.refit {
+            select.recv(&refit.made);
+        }
+        // Which of them it was is found by asking all.
+        let _ = select.ready_timeout(self.pace());
+    }
+
+    fn hear_refit(&mut self) {
+        use crossbeam_channel::TryRecvError::Empty;
+        let Some(refit) = &self.refit else {
+            return;
+        };
+        match refit.made.try_recv() {
+            Ok(take) => self.refitted(Some(take)),
+            Err(Empty) => {}
+            Err(_) => self.refitted(None),
+        }
+    }
+
+    /// All that was asked for has arrived at the player.
+    fn at_rest(&self) -> bool {
+        self.making.is_none()
+            && self.refit.is_none()
+            && self.errands.is_empty()
+            && self.keeper.as_ref().is_none_or(|keeper| keeper.reading == 0)
+            && self.control.waiting() == 0
+    }
+
     fn pace(&self) -> Duration {
-        let playing = self.shared.live.sounding();
         if self.control.waiting() > 0 {
             PACE_HANDING_OVER
-        } else if self.screen.is_open() && (playing || self.changed) {
+        } else if self.screen.is_open() && (self.shared.live.sounding() || self.changed) {
             PACE_PLAYING
         } else {
             PACE_IDLE
@@ -161,27 +200,71 @@ impl<S: Screen> Worker<S> {
         match post {
             Post::Stop => return false,
             Post::Rate(rate_hz) => self.set_rate(rate_hz),
-            Post::Loaded(loaded, presses) => self.load(loaded, presses),
-            Post::Ui(UiAction::Generate) => self.generate(false),
-            Post::Ui(UiAction::Cancel) => {
-                if let Some(making) = &self.making {
-                    making.job.cancel();
-                    self.show(Phase::Cancelling);
-                }
-            }
-            Post::Ui(UiAction::Audition(on)) => {
-                self.control.audition(on);
+            Post::Loaded(loaded, presses) => self.load(*loaded, presses),
+            Post::Ui(action) => self.act(action),
+        }
+        self.settle();
+        true
+    }
+
+    fn act(&mut self, action: UiAction) {
+        match action {
+            UiAction::Generate => self.generate(false),
+            UiAction::Similar(source) => self.again(source, true),
+            UiAction::Reroll(source) => self.again(source, false),
+            UiAction::Restore(slot) => self.restore(slot),
+            UiAction::Cancel => self.cancel(),
+            UiAction::Audition(on) => {
+                self.control.audition(on || self.preview.is_some());
                 self.snapshot.audition = on;
                 self.changed = true;
             }
-            Post::Ui(UiAction::Save(_, to)) => self.saving.push(to),
-            Post::Ui(UiAction::Dismiss) => {
+            UiAction::Select(slot) => {
+                let slot = slot.min(SLOTS - 1);
+                self.params.project.update(|project| project.selected = slot);
+                self.changed = true;
+            }
+            UiAction::Preview(None) => self.preview(None),
+            UiAction::Preview(Some(source)) => self.hear_source(source),
+            UiAction::Place(source, slot) => self.put(source, slot),
+            UiAction::Flip(slot) => self.flip(slot),
+            UiAction::Swap(one, other) => self.exchange(one, other),
+            UiAction::Empty(slot) => {
+                self.checkpoint(None);
+                self.place(slot, None);
+            }
+            UiAction::Tune(slot, settings) => {
+                self.checkpoint(Some(slot));
+                self.params.project.update(|project| {
+                    if let Some(place) = project.slots.get_mut(slot) {
+                        *place = settings;
+                    }
+                });
+                if slot < SLOTS {
+                    self.tune(slot);
+                }
+                self.changed = true;
+            }
+            UiAction::Edited => self.edited(),
+            UiAction::Undo => self.undo(),
+            UiAction::Redo => self.redo(),
+            UiAction::Save(source, to) => self.run_errand(source, Errand::Save(to)),
+            UiAction::Drag(source) => self.run_errand(source, Errand::Ready(Purpose::Drag)),
+            UiAction::CopyFile(source) => self.run_errand(source, Errand::Ready(Purpose::Copy)),
+            UiAction::Dragged => {
+                self.snapshot.ready = None;
+                self.changed = true;
+            }
+            UiAction::Reveal(source) => self.reveal(&source),
+            UiAction::Import(paths, slot) => self.import(paths, slot),
+            UiAction::Library(action) => self.ask_library(action),
+            UiAction::Model(action) => self.ask_shelf(action),
+            UiAction::Say(message) => self.say(message),
+            UiAction::Dismiss => {
                 self.snapshot.message = None;
                 self.changed = true;
             }
-            Post::Ui(_) => {}
         }
-        true
     }
 
     /// A loaded state takes the place of everything; a clip that is there already plays on.
@@ -196,24 +279,9 @@ impl<S: Screen> Worker<S> {
         self.drop_job();
         self.snapshot.message = None;
         self.show(Phase::Idle);
-        let own = self.follow.own.as_ref();
-        let here = own.and_then(|take| take.saved.as_ref());
-        if here != loaded.clip.as_ref() {
-            self.control.clear();
-            self.take_over(None);
-            if let Some(saved) = loaded.clip {
-                match recall::unpack(&saved) {
-                    Ok(clip) => {
-                        let facts = saved.facts.clone();
-                        let mut take = Take::whole(clip.rate_hz, clip.channels, facts);
-                        take.raw = clip.raw;
-                        take.saved = Some(saved);
-                        self.take_over(Some(take));
-                    }
-                    Err(error) => self.say_error(&error),
-                }
-            }
-        }
+        self.preview(None);
+        self.undo = Undo::default();
+        self.load_clips(&loaded.clips);
         if loaded.generate {
             self.generate(true);
         }
@@ -225,53 +293,11 @@ impl<S: Screen> Worker<S> {
             return;
         }
         self.rate_hz = Some(rate_hz);
-        self.control.clear();
-        self.feed_take();
+        self.control.clear_all();
+        for slot in 0..SLOTS {
+            self.hand_over(slot, Arrival::AtOnce);
+        }
         self.feed_making();
-    }
-
-    /// Another clip, or none, takes the place of the one before, at its own tempo.
-    pub(super) fn take_over(&mut self, take: Option<Take>) {
-        self.take = take.map(Arc::new);
-        self.follow.reset(self.take.clone());
-        self.feed_take();
-    }
-
-    pub(super) fn feed_take(&mut self) {
-        self.hand_over_take(Arrival::AtOnce);
-    }
-
-    /// The same clip at another tempo.
-    pub(super) fn swap_take(&mut self) {
-        self.hand_over_take(Arrival::OnTheBeat);
-    }
-
-    fn hand_over_take(&mut self, arrival: Arrival) {
-        if let (Some(take), Some(rate_hz)) = (&self.take, self.rate_hz) {
-            self.last_clip += 1;
-            let id = ClipId(self.last_clip);
-            take.load(id, rate_hz, arrival, &mut self.control);
-        }
-    }
-
-    fn save(&mut self, to: &Path) {
-        let Some((take, facts)) = self
-            .take
-            .as_ref()
-            .and_then(|t| Some((t, t.facts.as_ref()?)))
-        else {
-            self.say_error(&"there is no clip to save yet: generate one first");
-            return;
-        };
-        let rate_hz = self.rate_hz.unwrap_or(take.rate_hz);
-        let channels = facts.at_rate(&take.channels, take.rate_hz, rate_hz);
-        match export::save(to, facts, rate_hz, &channels) {
-            Ok(path) => {
-                self.snapshot.message = Some(Message::Info(format!("Saved {}", path.display())));
-                self.changed = true;
-            }
-            Err(error) => self.say_error(&error),
-        }
     }
 
     fn look_after_player(&mut self) {
@@ -279,16 +305,52 @@ impl<S: Screen> Worker<S> {
         if status.fresh {
             self.heard = Instant::now();
         }
-        let beat = status.playhead.map(|playhead| playhead.beats);
-        let beat = beat.filter(|_| self.heard.elapsed() < STALE);
-        let state = if beat.is_some() {
-            crate::view::SlotState::Sounding
-        } else {
-            crate::view::SlotState::Stopped
-        };
-        if self.shared.live.set_slot(0, state, beat) {
+        let fresh = self.heard.elapsed() < STALE;
+        let mut news = false;
+        for (slot, status) in status.slots.iter().enumerate() {
+            let state = match status.state {
+                PlayerState::Sounding if fresh => SlotState::Sounding,
+                PlayerState::Waiting if fresh => SlotState::Waiting,
+                _ => SlotState::Stopped,
+            };
+            let beat = status.playhead.filter(|_| fresh);
+            let beat = beat.map(|playhead| playhead.beats);
+            news |= self.shared.live.set_slot(slot, state, beat);
+        }
+        let fall = 10.0_f32.powf(-PEAK_FALL_DB / 20.0 * self.peaks.1.elapsed().as_secs_f32());
+        let mut peaks = self.peaks.0.map(|peak| peak * fall);
+        for (peak, new) in peaks.iter_mut().zip(status.peaks) {
+            *peak = if peak.max(new) < 1e-4 { 0.0 } else { peak.max(new) };
+        }
+        self.peaks = (peaks, Instant::now());
+        news |= self.shared.live.set_peaks(peaks);
+        if news {
             self.screen.repaint();
         }
+        if let Some(shown) = self.revealing.as_ref().and_then(|pending| pending.outcome()) {
+            self.revealing = None;
+            if let Err(error) = shown {
+                self.say_error(&error);
+            }
+        }
+    }
+
+    /// A prompt that can be called back.
+    pub(super) fn remember_prompt(&mut self, prompt: &str) {
+        let prompt = prompt.trim();
+        let mut history: Vec<String> = self.snapshot.history.to_vec();
+        if prompt.is_empty() || history.first().is_some_and(|newest| newest == prompt) {
+            return;
+        }
+        history.retain(|other| other != prompt);
+        history.insert(0, prompt.to_owned());
+        history.truncate(HISTORY);
+        self.snapshot.history = history.into();
+    }
+
+    pub(super) fn say(&mut self, message: Message) {
+        self.snapshot.message = Some(message);
+        self.changed = true;
     }
 
     pub(super) fn say_error(&mut self, error: &dyn std::fmt::Display) {
@@ -298,8 +360,7 @@ impl<S: Screen> Worker<S> {
             .next()
             .map(|c| c.to_uppercase().to_string())
             .unwrap_or_default();
-        self.snapshot.message = Some(Message::Error(format!("{first}{}.", chars.as_str())));
-        self.changed = true;
+        self.say(Message::Error(format!("{first}{}.", chars.as_str())));
     }
 
     pub(super) fn show(&mut self, phase: Phase) {
@@ -312,8 +373,22 @@ impl<S: Screen> Worker<S> {
         if !self.changed || hurried {
             return;
         }
-        let making = self.making.as_ref().and_then(|making| making.take.as_ref());
-        self.snapshot.slots[0].clip = making.or(self.take.as_deref()).map(|t| Arc::new(t.view()));
+        let making = self.making.as_ref();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let making = making.filter(|making| making.slot() == index);
+            let view = &mut self.snapshot.slots[index];
+            view.making = making.is_some();
+            view.flips = slot.before.is_some();
+            view.clip = match making.and_then(Making::heard) {
+                Some(growing) => Some(growing.view()),
+                None => slot.playing.as_ref().map(|take| take.view()),
+            };
+            view.missing = slot
+                .missing
+                .as_ref()
+                .map(|missing| missing.facts.prompt.clone());
+        }
+        self.snapshot.takes = self.takes.view();
         let snapshot = Arc::new(self.snapshot.clone());
         *self
             .shared
