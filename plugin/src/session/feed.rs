@@ -15,6 +15,9 @@ use crate::view::{COLUMNS, ClipView, Peak};
 /// Input frames that are resampled and handed over in one go.
 const CHUNK_FRAMES: usize = 16_384;
 
+/// The slot of the player that the clip goes to.
+const SLOT: usize = 0;
+
 /// When a whole clip takes the place of the one that plays.
 #[derive(Clone, Copy)]
 pub(super) enum Arrival {
@@ -127,8 +130,8 @@ impl Take {
             let right = rest.first().unwrap_or(left);
             let info = self.info(id, rate_hz);
             let _ = match arrival {
-                Arrival::AtOnce => control.load(info, left, right),
-                Arrival::OnTheBeat => control.swap(info, left, right),
+                Arrival::AtOnce => control.load(SLOT, info, left, right),
+                Arrival::OnTheBeat => control.swap(SLOT, info, left, right),
             };
         }
     }
@@ -148,12 +151,13 @@ impl Take {
     }
 
     fn info(&self, id: ClipId, rate_hz: u32) -> ClipInfo {
-        let (beats, _, tempo_bpm) = grid(self.length);
+        let (beats, beats_per_bar, tempo_bpm) = grid(self.length);
         ClipInfo {
             id,
             frames: self.length.frames(rate_hz),
             beats,
             tempo_bpm,
+            beats_per_bar: f64::from(beats_per_bar),
         }
     }
 }
@@ -195,7 +199,7 @@ impl Feed {
         control: &mut Control,
     ) -> Option<Self> {
         let info = take.info(id, rate_hz);
-        control.begin(info).ok()?;
+        control.begin(SLOT, info).ok()?;
         let count = take.channels.len();
         Some(Self {
             id,

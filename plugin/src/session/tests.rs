@@ -6,7 +6,7 @@ use barline_engine::resample::resample;
 use barline_engine::{
     Clip, Engine, EngineEvent, Fit, GenerateRequest, Length, ModelSource, Sampling,
 };
-use barline_player::{Settings, Transport};
+use barline_player::{Outputs, Settings, Transport};
 use nice_plug::params::Params;
 
 use super::*;
@@ -82,8 +82,11 @@ fn play(player: &mut Player, rate_hz: u32, tempo_bpm: f64) -> Vec<f32> {
             playing: true,
             tempo_bpm,
             beats: Some(beats),
+            beats_per_bar: Some(4.0),
+            bar_start_beats: Some(0.0),
         };
-        player.process(&transport, &Settings::default(), &mut left, &mut right);
+        let outputs = Outputs::stereo(&mut left, &mut right);
+        player.process(&transport, &Settings::default(), outputs);
         assert_eq!(left, right);
         heard.extend_from_slice(&left);
     }
@@ -126,10 +129,10 @@ fn a_project_without_a_clip_silences_the_one_before() {
     session.handle().set_rate(48_000.0);
     session.handle().loaded(loaded(Some(saved())));
     settle(&session, &mut player);
-    assert!(player.clip().is_some());
+    assert!(player.clip(0).is_some());
     session.handle().loaded(loaded(None));
     settle(&session, &mut player);
-    assert!(player.clip().is_none());
+    assert!(player.clip(0).is_none());
     assert_eq!(session.handle().snapshot().clip, None);
 }
 
@@ -145,7 +148,7 @@ fn a_refused_state_leaves_the_clip_and_says_why() {
         refused: Some(why),
     });
     settle(&session, &mut player);
-    assert!(player.clip().is_some());
+    assert!(player.clip(0).is_some());
     let said = session.handle().snapshot().message.clone();
     assert_eq!(
         said,
@@ -334,7 +337,7 @@ fn a_cancelled_clip_leaves_the_one_before() {
     session.handle().set_rate(48_000.0);
     session.handle().loaded(loaded(Some(saved())));
     settle(&session, &mut player);
-    let before = player.clip();
+    let before = player.clip(0);
     params
         .project
         .update(|project| project.prompt = "techno drums".into());
@@ -353,7 +356,7 @@ fn a_cancelled_clip_leaves_the_one_before() {
     session.handle().send(UiAction::Cancel);
     settle(&session, &mut player);
     assert!(cancel.elapsed() < Duration::from_secs(2));
-    assert_eq!(player.clip(), before);
+    assert_eq!(player.clip(0), before);
     assert_eq!(session.handle().snapshot().phase, Phase::Idle);
     assert_eq!(
         session.handle().snapshot().clip.clone().unwrap().seed,

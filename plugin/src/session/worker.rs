@@ -198,7 +198,7 @@ impl<S: Screen> Worker<S> {
         let own = self.follow.own.as_ref();
         let here = own.and_then(|take| take.saved.as_ref());
         if here != loaded.clip.as_ref() {
-            self.control.clear();
+            self.control.clear_all();
             self.take_over(None);
             if let Some(saved) = loaded.clip {
                 match recall::unpack(&saved) {
@@ -224,7 +224,7 @@ impl<S: Screen> Worker<S> {
             return;
         }
         self.rate_hz = Some(rate_hz);
-        self.control.clear();
+        self.control.clear_all();
         self.feed_take();
         self.feed_making();
     }
@@ -278,7 +278,7 @@ impl<S: Screen> Worker<S> {
         if status.fresh {
             self.heard = Instant::now();
         }
-        let beat = status.playhead.map(|playhead| playhead.beats);
+        let beat = status.slots[0].playhead.map(|playhead| playhead.beats);
         let beat = beat.filter(|_| self.heard.elapsed() < STALE);
         if self.shared.live.set_playhead(beat) {
             self.screen.repaint();
