@@ -19,12 +19,13 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use barline_player::{Player, Settings, Transport};
+use barline_player::{Note, Outputs, Player, Settings, Transport};
 use nice_plug::prelude::{ActivateContext, Buffer};
 use nice_plug::prelude::{
     AsyncExecutor, AudioIOLayout, AuxiliaryBuffers, BufferConfig, ClapFeature, ClapPlugin,
-    MidiConfig, Params, Plugin, PluginState, PortNames, ProcessContext, ProcessMode, ProcessStatus,
-    Vst3Plugin, Vst3SubCategory, new_nonzero_u32, nice_export_clap, nice_export_vst3,
+    MidiConfig, NoteEvent, Params, Plugin, PluginState, PortNames, ProcessContext, ProcessMode,
+    ProcessStatus, Vst3Plugin, Vst3SubCategory, new_nonzero_u32, nice_export_clap,
+    nice_export_vst3,
 };
 use nice_plug_egui::EguiEditor;
 
@@ -130,8 +131,23 @@ impl Plugin for Barline {
         _aux: &mut AuxiliaryBuffers,
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
-        // Notes will launch clips one day; today they are taken and forgotten.
-        while context.next_event().is_some() {}
+        while let Some(event) = context.next_event() {
+            let offset_frames = event.timing() as usize;
+            let note = match event {
+                NoteEvent::NoteOn { key, velocity, .. } => {
+                    key.number().map(|key| Note::On { key, velocity })
+                }
+                // A wildcard lets every key go.
+                NoteEvent::NoteOff { key, .. } | NoteEvent::Choke { key, .. } => {
+                    Some(key.number().map_or(Note::AllOff, |key| Note::Off { key }))
+                }
+                _ => None,
+            };
+            let Some(note) = note else {
+                continue;
+            };
+            self.player.note(offset_frames, note);
+        }
 
         let host = context.transport();
         let beats_per_bar = host
@@ -146,11 +162,14 @@ impl Plugin for Barline {
             playing: host.playing,
             tempo_bpm: host.tempo.unwrap_or(0.0),
             beats: host.pos_beats(),
+            beats_per_bar,
+            bar_start_beats: host.bar_start_pos_beats(),
         };
         let settings = Settings {
             gain: self.params.gain.value(),
             play: self.params.play.value(),
             sync: self.params.sync.value(),
+            ..Settings::default()
         };
         let frames = buffer.samples();
         let (rate_hz, playing, offline) = (self.rate_hz, host.playing, self.offline);
@@ -167,7 +186,8 @@ impl Plugin for Barline {
                 .wait(handle.busy(), presses, || self.player.receive());
         }
         if let [left, right, ..] = buffer.as_slice() {
-            self.player.process(&transport, &settings, left, right);
+            self.player
+                .process(&transport, &settings, Outputs::stereo(left, right));
         }
         ProcessStatus::KeepAlive
     }

@@ -25,6 +25,8 @@ pub struct ClipInfo {
     pub beats: f64,
     /// Its own tempo, quarter notes a minute.
     pub tempo_bpm: f64,
+    /// Quarter notes in one of its bars.
+    pub beats_per_bar: f64,
 }
 
 impl ClipInfo {
@@ -34,6 +36,7 @@ impl ClipInfo {
         let plausible = frames > 0
             && frames <= MAX_FRAMES
             && BEATS.contains(&self.beats)
+            && BEATS.contains(&self.beats_per_bar)
             && plausible_tempo(self.tempo_bpm);
         plausible.then_some(frames)
     }

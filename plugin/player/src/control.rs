@@ -3,19 +3,23 @@
 //! Any one thread but the audio thread; it allocates and frees. Nothing here waits for the
 //! player or fails because the host does not process: what finds no room in the ring is kept
 //! and sent by a later call of [`Control::poll`]. What newer orders make useless is dropped on
-//! the way, so that at most one complete and one growing clip are ever kept.
+//! the way, so that at most one complete and one growing clip are ever kept for each slot.
 
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 
+use crate::SLOTS;
 use crate::clip::{Block, Clip, ClipId, ClipInfo};
 use crate::handoff::{Command, Return, SessionEnd};
 use crate::report::Status;
+use crate::settings::SlotSettings;
 
 /// Why a clip can't begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClipError {
+    /// There is no slot of that number.
+    Slot,
     /// The length, the beats or the tempo describe no clip.
     Facts,
     /// The channels are not as long as each other and the clip.
@@ -25,9 +29,10 @@ pub enum ClipError {
 impl fmt::Display for ClipError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Slot => "there is no such slot: choose one below barline_player::SLOTS",
             Self::Facts => {
-                "a clip needs at least one frame, a length in beats above 0 and a tempo from 1 to \
-                 2000 BPM: check how these were measured"
+                "a clip needs at least one frame, bars and a length in beats above 0 and a tempo \
+                 from 1 to 2000 BPM: check how these were measured"
             }
             Self::Length => "the channels must have exactly the clip's length: pass all of it",
         })
@@ -73,7 +78,8 @@ pub struct Control {
     end: SessionEnd,
     /// Orders that found no room yet, oldest first.
     pending: VecDeque<Command>,
-    growing: Option<Growing>,
+    /// By slot.
+    growing: [Option<Growing>; SLOTS],
     status: Status,
 }
 
@@ -82,41 +88,44 @@ impl Control {
         Self {
             end,
             pending: VecDeque::new(),
-            growing: None,
+            growing: [const { None }; SLOTS],
             status: Status::default(),
         }
     }
 
-    /// Begins a clip that will grow. It sounds at once when there is no other clip; else when it
-    /// is finished, or when the other is discarded. A clip that was still growing gives way: it
-    /// grows no more.
+    /// Begins a clip that will grow in a slot. `Settings::hear` says when it takes over from what
+    /// the slot had, which comes back when this one is discarded. A clip that was still growing
+    /// there gives way: it grows no more.
     ///
     /// # Errors
-    /// [`ClipError::Facts`].
-    pub fn begin(&mut self, info: ClipInfo) -> Result<(), ClipError> {
+    /// [`ClipError::Slot`], [`ClipError::Facts`].
+    pub fn begin(&mut self, slot: usize, info: ClipInfo) -> Result<(), ClipError> {
+        let growing = self.growing.get_mut(slot).ok_or(ClipError::Slot)?;
         let frames = info.table_frames().ok_or(ClipError::Facts)?;
-        if let Some(old) = self.growing.take() {
-            self.pending
-                .retain(|command| command.cargo() != Some(old.id));
-        }
-        let partial = Block::empty();
-        self.growing = Some(Growing {
+        let old = growing.replace(Growing {
             id: info.id,
             frames,
             pushed_frames: 0,
-            partial,
+            partial: Block::empty(),
         });
-        self.send(Command::Clip(Box::new(Clip::new(info, frames))));
+        if let Some(old) = old {
+            self.pending
+                .retain(|command| command.cargo() != Some((slot, old.id)));
+        }
+        self.send(Command::Clip(slot, Box::new(Clip::new(info, frames))));
         Ok(())
     }
 
-    /// Adds audio at the end of the clip that grows. It is sent in whole blocks.
+    /// Adds audio at the end of a clip that grows. It is sent in whole blocks.
     ///
     /// # Errors
     /// [`GrowError`]; nothing is taken then.
     pub fn push(&mut self, id: ClipId, left: &[f32], right: &[f32]) -> Result<(), GrowError> {
-        let growing = self.growing.as_mut().filter(|growing| growing.id == id);
-        let growing = growing.ok_or(GrowError::NotGrowing)?;
+        let growing = self.growing.iter_mut().enumerate();
+        let mut all = growing.filter_map(|(slot, growing)| Some((slot, growing.as_mut()?)));
+        let (slot, growing) = all
+            .find(|(_, growing)| growing.id == id)
+            .ok_or(GrowError::NotGrowing)?;
         if left.len() != right.len() {
             return Err(GrowError::Uneven);
         }
@@ -130,37 +139,42 @@ impl Control {
             full.push(std::mem::replace(&mut growing.partial, Block::empty()));
         }
         for block in full {
-            self.send(Command::Block(id, block));
+            self.send(Command::Block(slot, id, block));
         }
         Ok(())
     }
 
-    /// Ends the growing: sends what is left, and the clip takes the place of the one that plays.
-    /// What is missing of its length stays silent.
+    /// Ends the growing: sends what is left, and the clip is its slot's from now on, in place of
+    /// the one before. What is missing of its length stays silent.
     ///
     /// # Errors
     /// [`GrowError::NotGrowing`].
     pub fn finish(&mut self, id: ClipId) -> Result<(), GrowError> {
-        let growing = self.growing.take_if(|growing| growing.id == id);
-        let growing = growing.ok_or(GrowError::NotGrowing)?;
+        let (slot, growing) = self.take_growing(id).ok_or(GrowError::NotGrowing)?;
         // Clips that wait behind a full ring would be replaced as soon as they arrive.
-        self.pending
-            .retain(|command| command.cargo().is_none_or(|cargo| cargo == id));
+        self.forget_cargo(slot, Some(id));
         if growing.partial.frames() > 0 {
-            self.send(Command::Block(id, growing.partial));
+            self.send(Command::Block(slot, id, growing.partial));
         }
-        self.send(Command::Finish(id));
+        self.send(Command::Finish(slot, id));
         Ok(())
     }
 
-    /// Hands over a complete clip, which takes the place of the one that plays. A clip that
-    /// grows goes on growing and takes its place when it is finished.
+    /// Hands over a complete clip, which takes the place of the one that plays in its slot. A clip
+    /// that grows there goes on growing and takes its place when it is finished.
     ///
     /// # Errors
     /// [`ClipError`].
-    pub fn load(&mut self, info: ClipInfo, left: &[f32], right: &[f32]) -> Result<(), ClipError> {
-        let clip = complete(info, left, right)?;
-        self.send_complete(Command::Clip(clip));
+    pub fn load(
+        &mut self,
+        slot: usize,
+        info: ClipInfo,
+        left: &[f32],
+        right: &[f32],
+    ) -> Result<(), ClipError> {
+        let clip = complete(slot, info, left, right)?;
+        self.forget_complete(slot);
+        self.send(Command::Clip(slot, clip));
         Ok(())
     }
 
@@ -169,38 +183,67 @@ impl Control {
     ///
     /// # Errors
     /// [`ClipError`].
-    pub fn swap(&mut self, info: ClipInfo, left: &[f32], right: &[f32]) -> Result<(), ClipError> {
-        let clip = complete(info, left, right)?;
-        self.send_complete(Command::Swap(clip));
+    pub fn swap(
+        &mut self,
+        slot: usize,
+        info: ClipInfo,
+        left: &[f32],
+        right: &[f32],
+    ) -> Result<(), ClipError> {
+        let clip = complete(slot, info, left, right)?;
+        self.forget_complete(slot);
+        self.send(Command::Swap(slot, clip));
         Ok(())
     }
 
-    /// Complete clips that wait behind a full ring would be replaced as soon as they arrive.
-    fn send_complete(&mut self, command: Command) {
-        let growing = self.growing.as_ref().map(|growing| growing.id);
-        self.pending
-            .retain(|command| command.cargo().is_none_or(|id| Some(id) == growing));
-        self.send(command);
-    }
-
-    /// Takes one clip away, faded out: a cancelled one, say. The clip that grows, if it is another,
-    /// takes its place. No clip of that name: nothing happens.
+    /// Takes one clip away, faded out: a cancelled one, say. What its slot has besides takes its
+    /// place. No clip of that name: nothing happens.
     pub fn discard(&mut self, id: ClipId) {
-        self.growing.take_if(|growing| growing.id == id);
-        self.pending.retain(|command| command.cargo() != Some(id));
+        self.take_growing(id);
+        self.pending
+            .retain(|command| command.cargo().is_none_or(|(_, cargo)| cargo != id));
         self.send(Command::Discard(id));
     }
 
-    /// Takes all clips away, faded out.
-    pub fn clear(&mut self) {
-        self.growing = None;
-        self.pending
-            .retain(|command| matches!(command, Command::Audition(_)));
-        self.send(Command::Clear);
+    /// Takes all clips of a slot away, faded out. Its settings and its layer stay. No such slot:
+    /// nothing happens.
+    pub fn clear(&mut self, slot: usize) {
+        let Some(growing) = self.growing.get_mut(slot) else {
+            return;
+        };
+        *growing = None;
+        self.forget_cargo(slot, None);
+        self.send(Command::Clear(slot));
     }
 
-    /// Plays, or does not, while the host's transport stands: from the clip's start, at its own
-    /// tempo.
+    /// Takes the clips of all slots away, faded out.
+    pub fn clear_all(&mut self) {
+        for slot in 0..SLOTS {
+            self.clear(slot);
+        }
+    }
+
+    /// How a slot sounds from now on; what sounds fades over. No such slot: nothing happens.
+    pub fn configure(&mut self, slot: usize, settings: SlotSettings) {
+        if slot < SLOTS {
+            self.pending
+                .retain(|command| !matches!(command, Command::Configure(old, _) if *old == slot));
+            self.send(Command::Configure(slot, settings));
+        }
+    }
+
+    /// Launches a slot besides the base slot, or stops it, on the line that `Settings::quantise`
+    /// says. No such slot: nothing happens.
+    pub fn layer(&mut self, slot: usize, on: bool) {
+        if slot < SLOTS {
+            self.pending
+                .retain(|command| !matches!(command, Command::Layer(old, _) if *old == slot));
+            self.send(Command::Layer(slot, on));
+        }
+    }
+
+    /// Plays, or does not, while the host's transport stands: from the clips' start, at the tempo
+    /// of the base slot's clip, else of the first that sounds.
     pub fn audition(&mut self, on: bool) {
         self.pending
             .retain(|command| !matches!(command, Command::Audition(_)));
@@ -210,8 +253,7 @@ impl Control {
     /// Frees what the player gave back, sends what waits, and says what was last heard. Call it
     /// often, a few dozen times a second, also while nothing is generated.
     pub fn poll(&mut self) -> Status {
-        self.status.fresh = false;
-        self.status.peaks = [0.0; 2];
+        self.status.begin_poll();
         while let Some(returned) = self.end.take() {
             match returned {
                 Return::Clip(clip) => drop(clip),
@@ -228,6 +270,27 @@ impl Control {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.pending.len()
+    }
+
+    /// Complete clips of a slot that wait behind a full ring would be replaced as soon as they arrive.
+    fn forget_complete(&mut self, slot: usize) {
+        let growing = self.growing.get(slot).and_then(Option::as_ref);
+        self.forget_cargo(slot, growing.map(|growing| growing.id));
+    }
+
+    /// Drops what waits for a slot, but for one clip.
+    fn forget_cargo(&mut self, slot: usize, keep: Option<ClipId>) {
+        self.pending.retain(|command| {
+            command
+                .cargo()
+                .is_none_or(|(at, id)| at != slot || Some(id) == keep)
+        });
+    }
+
+    /// The clip of that name that grows, and its slot.
+    fn take_growing(&mut self, id: ClipId) -> Option<(usize, Growing)> {
+        let mut all = self.growing.iter_mut().enumerate();
+        all.find_map(|(slot, growing)| Some((slot, growing.take_if(|growing| growing.id == id)?)))
     }
 
     fn send(&mut self, command: Command) {
@@ -249,7 +312,15 @@ impl Control {
 }
 
 /// A clip with all of its audio.
-fn complete(info: ClipInfo, left: &[f32], right: &[f32]) -> Result<Box<Clip>, ClipError> {
+fn complete(
+    slot: usize,
+    info: ClipInfo,
+    left: &[f32],
+    right: &[f32],
+) -> Result<Box<Clip>, ClipError> {
+    if slot >= SLOTS {
+        return Err(ClipError::Slot);
+    }
     let frames = info.table_frames().ok_or(ClipError::Facts)?;
     if left.len() != frames || right.len() != frames {
         return Err(ClipError::Length);

@@ -176,7 +176,7 @@ impl Gain {
         if target.is_nan() {
             return;
         }
-        let target = target.clamp(0.0, crate::transport::MAX_GAIN);
+        let target = target.clamp(0.0, crate::settings::MAX_GAIN);
         if at_once {
             *self = Self {
                 now: target,
@@ -249,6 +249,6 @@ mod tests {
         gain.aim(f32::NAN, &times, false);
         assert_eq!(gain.target, 0.3);
         gain.aim(f32::INFINITY, &times, true);
-        assert_eq!(gain.now, crate::transport::MAX_GAIN);
+        assert_eq!(gain.now, crate::settings::MAX_GAIN);
     }
 }

@@ -15,6 +15,7 @@ use crate::clip::{Block, Clip, ClipId};
 use crate::control::Control;
 use crate::player::Player;
 use crate::report::Report;
+use crate::settings::SlotSettings;
 
 /// Room for commands: 10 s of audio at 96 kHz with one block a command.
 const COMMANDS: usize = 1024;
@@ -23,38 +24,50 @@ const COMMANDS: usize = 1024;
 const RETURNS: usize = 128;
 
 /// The most pieces of memory that the player gives back for one command.
-pub(crate) const FREED_BY_A_COMMAND: usize = 3;
+pub(crate) const FREED_BY_A_COMMAND: usize = 4;
 
-/// The session's orders, with the memory that they carry.
+/// The session's orders, with the memory that they carry. Slots are below `SLOTS`.
 pub(crate) enum Command {
-    /// A clip: complete, or an empty table that will fill.
-    Clip(Box<Clip>),
+    /// A clip for a slot: complete, or an empty table that will fill.
+    Clip(usize, Box<Clip>),
     /// The next block of a clip.
-    Block(ClipId, Box<Block>),
+    Block(usize, ClipId, Box<Block>),
     /// A complete clip that takes over on the next beat.
-    Swap(Box<Clip>),
+    Swap(usize, Box<Clip>),
     /// Nothing more comes for a clip.
-    Finish(ClipId),
+    Finish(usize, ClipId),
     /// A clip is not wanted any more.
     Discard(ClipId),
-    /// No clip is wanted.
-    Clear,
+    /// No clip is wanted in a slot.
+    Clear(usize),
+    /// How a slot sounds.
+    Configure(usize, SlotSettings),
+    /// A slot sounds, or does not, besides the base slot.
+    Layer(usize, bool),
     /// Play, or do not, while the transport stands.
     Audition(bool),
 }
 
 impl Command {
-    /// The clip that brings memory, and that the command is in vain without.
-    pub(crate) fn cargo(&self) -> Option<ClipId> {
+    /// The slot and the clip that the command brings memory for, or is in vain without.
+    pub(crate) fn cargo(&self) -> Option<(usize, ClipId)> {
         match self {
-            Self::Clip(clip) | Self::Swap(clip) => Some(clip.info().id),
-            Self::Block(id, _) | Self::Finish(id) => Some(*id),
-            Self::Discard(_) | Self::Clear | Self::Audition(_) => None,
+            Self::Clip(slot, clip) | Self::Swap(slot, clip) => Some((*slot, clip.info().id)),
+            Self::Block(slot, id, _) | Self::Finish(slot, id) => Some((*slot, *id)),
+            Self::Discard(_)
+            | Self::Clear(_)
+            | Self::Configure(..)
+            | Self::Layer(..)
+            | Self::Audition(_) => None,
         }
     }
 }
 
 /// What goes back.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the ring holds them in place: a box for the report would be an allocation"
+)]
 pub(crate) enum Return {
     /// A clip to be freed, with all of its blocks.
     Clip(Box<Clip>),

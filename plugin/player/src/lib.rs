@@ -34,19 +34,26 @@ mod control;
 mod fade;
 mod handoff;
 mod interpolate;
+mod note;
+mod outputs;
 mod player;
 mod report;
+mod settings;
+mod slot;
 mod sync;
 mod transport;
 mod voice;
 
-/// Clips that a player can have at once.
+/// Clips that can sound at once, each in a slot of its own.
 pub const SLOTS: usize = 8;
 
 pub use clip::{BLOCK_FRAMES, ClipId, ClipInfo};
 pub use control::{ClipError, Control, GrowError};
 pub use handoff::handoff;
+pub use note::{FIRST_KEY, Note};
+pub use outputs::{Outputs, StereoOut};
 pub use player::Player;
-pub use report::{Playhead, Status};
+pub use report::{Playhead, SlotState, SlotStatus, Status};
+pub use settings::{Hear, MAX_GAIN, NoteMode, Quantise, Settings, SlotSettings};
 pub use sync::Grid;
-pub use transport::{MAX_GAIN, Settings, Transport};
+pub use transport::Transport;

@@ -3,6 +3,7 @@
 //! Reports are made on the audio thread, about a hundred times a second of audio, and dropped
 //! when the ring is full; peaks and holes are kept until a report gets through.
 
+use crate::SLOTS;
 use crate::clip::ClipId;
 
 /// Reports a second of audio.
@@ -17,21 +18,46 @@ pub struct Playhead {
     pub beats: f64,
 }
 
+/// Whether a slot sounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SlotState {
+    /// Nothing holds it, or there is no clip, or the clock stands.
+    #[default]
+    Stopped,
+    /// It is launched and waits for its line.
+    Waiting,
+    /// It sounds.
+    Sounding,
+}
+
+/// What was last heard of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct SlotStatus {
+    /// The clip that plays or would play.
+    pub clip: Option<ClipId>,
+    /// Frames that can be heard of the clip that grows, else of the one that plays.
+    pub ready_frames: u64,
+    /// Where it plays; `None` when it is silent.
+    pub playhead: Option<Playhead>,
+    /// Whether it sounds.
+    pub state: SlotState,
+    /// Highest magnitude of the slot since the last poll, before the player's gain.
+    pub peak: f32,
+}
+
 /// What was last heard from the player.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Status {
     /// A report came since the last poll. Stays false while the host does not process.
     pub fresh: bool,
-    /// The clip that plays or would play.
-    pub clip: Option<ClipId>,
-    /// Its frames that can be heard.
-    pub ready_frames: u64,
-    /// Where it plays; `None` when it is silent.
-    pub playhead: Option<Playhead>,
-    /// Highest magnitude at the output since the last poll, left and right.
+    /// Each slot.
+    pub slots: [SlotStatus; SLOTS],
+    /// Highest magnitude at the outputs since the last poll, left and right.
     pub peaks: [f32; 2],
     /// Times, in all, that playing ran into a part that was not generated yet.
     pub holes: u64,
+    /// Notes, in all, that found no room in their block.
+    pub dropped_notes: u64,
     /// The player is gone.
     pub disconnected: bool,
 }
@@ -39,23 +65,33 @@ pub struct Status {
 /// One report.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report {
-    pub(crate) clip: Option<ClipId>,
-    pub(crate) ready_frames: u64,
-    pub(crate) playhead: Option<Playhead>,
+    pub(crate) slots: [SlotStatus; SLOTS],
     pub(crate) peaks: [f32; 2],
     pub(crate) holes: u64,
+    pub(crate) dropped_notes: u64,
 }
 
 impl Status {
     /// Takes a report in.
     pub(crate) fn take(&mut self, report: &Report) {
         self.fresh = true;
-        self.clip = report.clip;
-        self.ready_frames = report.ready_frames;
-        self.playhead = report.playhead;
+        for (slot, new) in self.slots.iter_mut().zip(&report.slots) {
+            let peak = slot.peak.max(new.peak);
+            *slot = SlotStatus { peak, ..*new };
+        }
         self.holes = report.holes;
+        self.dropped_notes = report.dropped_notes;
         for (peak, new) in self.peaks.iter_mut().zip(report.peaks) {
             *peak = peak.max(new);
+        }
+    }
+
+    /// Forgets what only counts since the last poll.
+    pub(crate) fn begin_poll(&mut self) {
+        self.fresh = false;
+        self.peaks = [0.0; 2];
+        for slot in &mut self.slots {
+            slot.peak = 0.0;
         }
     }
 }

@@ -1,9 +1,6 @@
-//! What the host says for a block: its transport, and the settings of the player.
+//! What the host says of its transport for a block.
 //!
 //! Audio thread. Hosts give anything here, so nothing is taken on trust: see [`Transport::grid`].
-
-/// The loudest linear gain that the player applies (+24 dB); more is taken as this.
-pub const MAX_GAIN: f32 = 16.0;
 
 /// Tempi that hosts can mean. Outside of them a tempo is taken as not given.
 const TEMPO_BPM: std::ops::RangeInclusive<f64> = 1.0..=2000.0;
@@ -19,8 +16,14 @@ pub struct Transport {
     /// Tempo of the host, quarter notes a minute. Anything that is no tempo (0, NaN, infinite)
     /// is taken as "the host does not say".
     pub tempo_bpm: f64,
-    /// Quarter notes at the first frame; negative before the song's start.
+    /// Quarter notes at the first frame; negative before the song's start. A host's own loop that
+    /// goes round inside of a block is not seen: positions are right again from the next block.
     pub beats: Option<f64>,
+    /// Quarter notes in a bar of the host. What can't be meant is taken as 4.
+    pub beats_per_bar: Option<f64>,
+    /// Quarter notes where a bar of the host begins. Only its place within a bar is used: some
+    /// hosts give the next bar, or one long ago.
+    pub bar_start_beats: Option<f64>,
 }
 
 impl Transport {
@@ -46,25 +49,4 @@ impl Transport {
 /// Whether a host or a clip can mean this tempo.
 pub(crate) fn plausible_tempo(tempo_bpm: f64) -> bool {
     TEMPO_BPM.contains(&tempo_bpm)
-}
-
-/// The player's settings for a block.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Settings {
-    /// Linear gain, 0 to [`MAX_GAIN`]; changes are smoothed. NaN leaves it as it was.
-    pub gain: f32,
-    /// Sound at all. Off is silence, also for an audition.
-    pub play: bool,
-    /// Follow the host's beats. Off: an own clock at the clip's tempo, from the clip's start.
-    pub sync: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            gain: 1.0,
-            play: true,
-            sync: true,
-        }
-    }
 }
