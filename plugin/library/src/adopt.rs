@@ -34,9 +34,8 @@ impl Changes {
             aside,
             takes: self.found,
         });
-        let found = (rebuilt.is_none() && self.found > 0).then_some(Notice::Found {
-            takes: self.found,
-        });
+        let found =
+            (rebuilt.is_none() && self.found > 0).then_some(Notice::Found { takes: self.found });
         let gone = (self.gone > 0).then_some(Notice::Gone { takes: self.gone });
         rebuilt.into_iter().chain(found).chain(gone).collect()
     }
@@ -92,7 +91,9 @@ fn shelf(
         && folder.shelf_changed_ns(first) == changed_ns
     {
         let sql = "INSERT OR REPLACE INTO shelves (first, changed_ns) VALUES (?1, ?2)";
-        change.execute(sql, params![first, changed_ns]).map_err(fail)?;
+        change
+            .execute(sql, params![first, changed_ns])
+            .map_err(fail)?;
     }
     Ok(())
 }
@@ -109,11 +110,7 @@ fn indexed(change: &Transaction<'_>, first: u8) -> rusqlite::Result<Vec<TakeId>>
 }
 
 /// The file is gone: what is known of it stays beside, should it come back.
-fn keep_facts(
-    folder: &Folder,
-    change: &Transaction<'_>,
-    id: TakeId,
-) -> Result<(), LibraryError> {
+fn keep_facts(folder: &Folder, change: &Transaction<'_>, id: TakeId) -> Result<(), LibraryError> {
     let sidecar = folder.sidecar(id);
     let take = index::find(change, id).map_err(|error| index_error(folder, error))?;
     if let (Some(take), false) = (take, sidecar.exists()) {

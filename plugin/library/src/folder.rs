@@ -195,7 +195,9 @@ impl Drop for Incoming {
 /// A moment in nanoseconds since 1970.
 pub(crate) fn unix_ns(time: SystemTime) -> i64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+    since.map_or(0, |since| {
+        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    })
 }
 
 /// Now, in seconds since 1970.

@@ -146,15 +146,8 @@ pub(crate) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<TakeId> {
 }
 
 /// A value that this crate never wrote.
-fn odd(
-    column: usize,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(
-        column,
-        rusqlite::types::Type::Text,
-        Box::new(error),
-    )
+fn odd(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
 #[cfg(test)]
@@ -168,11 +161,16 @@ mod tests {
         let mut db = Connection::open_in_memory().expect("a database");
         let first = ["CREATE TABLE a (x)"];
         migrate(&mut db, &first).expect("the first step");
-        let two = ["CREATE TABLE a (x)", "ALTER TABLE a ADD y; INSERT INTO a VALUES (1, 2)"];
+        let two = [
+            "CREATE TABLE a (x)",
+            "ALTER TABLE a ADD y; INSERT INTO a VALUES (1, 2)",
+        ];
         migrate(&mut db, &two).expect("the second step only");
         migrate(&mut db, &two).expect("no step");
         assert_eq!(form(&db), Ok(2));
-        let rows: i64 = db.query_row("SELECT sum(y) FROM a", [], |row| row.get(0)).expect("y");
+        let rows: i64 = db
+            .query_row("SELECT sum(y) FROM a", [], |row| row.get(0))
+            .expect("y");
         assert_eq!(rows, 2);
     }
 

@@ -144,26 +144,30 @@ impl Library {
             return Ok(Added { id, is_new: false });
         }
         let wav = self.opened.folder.receive(wav)?;
-        let sidecar = self.opened.folder.receive(Sidecar::text(&take).as_bytes())?;
-        self.opened.change(|folder, change| {
-            let place = folder.wav(id);
-            let known = index::find(change, id).map_err(|error| index_error(folder, error))?;
-            if known.is_none() {
-                // The sidecar first: a WAV file in its place is never without its facts.
-                folder.place(sidecar, &folder.sidecar(id))?;
-            }
-            // Over a file that is there: its name says what it holds, and it may be damaged.
-            folder.place(wav, &place)?;
-            if known.is_none() {
-                index::store(change, &take).map_err(|error| index_error(folder, error))?;
-            }
-            let _ = fs::remove_file(folder.deleted_sidecar(id));
-            Ok(Added {
-                id,
-                is_new: known.is_none(),
+        let sidecar = self
+            .opened
+            .folder
+            .receive(Sidecar::text(&take).as_bytes())?;
+        self.opened
+            .change(|folder, change| {
+                let place = folder.wav(id);
+                let known = index::find(change, id).map_err(|error| index_error(folder, error))?;
+                if known.is_none() {
+                    // The sidecar first: a WAV file in its place is never without its facts.
+                    folder.place(sidecar, &folder.sidecar(id))?;
+                }
+                // Over a file that is there: its name says what it holds, and it may be damaged.
+                folder.place(wav, &place)?;
+                if known.is_none() {
+                    index::store(change, &take).map_err(|error| index_error(folder, error))?;
+                }
+                let _ = fs::remove_file(folder.deleted_sidecar(id));
+                Ok(Added {
+                    id,
+                    is_new: known.is_none(),
+                })
             })
-        })
-        .inspect_err(|_| self.withdraw(id))
+            .inspect_err(|_| self.withdraw(id))
     }
 
     /// A take, if it is in the library.
@@ -204,7 +208,8 @@ impl Library {
 
     /// Whether a take is in the index, and its file has its length.
     fn is_whole(&self, id: TakeId, bytes: u64) -> Result<bool, LibraryError> {
-        let has_length = fs::metadata(self.opened.folder.wav(id)).is_ok_and(|data| data.len() == bytes);
+        let has_length =
+            fs::metadata(self.opened.folder.wav(id)).is_ok_and(|data| data.len() == bytes);
         Ok(has_length && self.get(id)?.is_some())
     }
 
@@ -222,7 +227,8 @@ impl Library {
 
 /// A name on one line and of some length; nothing when there is nothing to see.
 pub(crate) fn clean_name(name: &str) -> Option<String> {
-    let words: Vec<&str> = name.split(|letter: char| letter.is_whitespace() || letter.is_control())
+    let words: Vec<&str> = name
+        .split(|letter: char| letter.is_whitespace() || letter.is_control())
         .filter(|word| !word.is_empty())
         .collect();
     let name: String = words.join(" ").chars().take(NAME_LETTERS).collect();

@@ -40,7 +40,8 @@ pub(crate) fn open(root: &Path) -> Result<Opened, LibraryError> {
         Ok(db) => (db, None),
         Err(LibraryError::Damaged { .. }) => {
             let aside = move_aside(&folder, &in_use)?;
-            let db = index::connect(&folder.index()).map_err(|error| index_error(&folder, error))?;
+            let db =
+                index::connect(&folder.index()).map_err(|error| index_error(&folder, error))?;
             (db, Some(aside))
         }
         Err(error) => return Err(error),
@@ -88,7 +89,9 @@ impl Opened {
         let folder = &self.folder;
         let fail = |error| index_error(folder, error);
         let _held = self.lock.alone(WAIT).ok_or(LibraryError::Busy)?;
-        let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate);
+        let change = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate);
         let change = change.map_err(fail)?;
         let done = work(folder, &change)?;
         change.commit().map_err(fail)?;
@@ -175,7 +178,10 @@ fn move_aside(folder: &Folder, in_use: &LockFile) -> Result<PathBuf, LibraryErro
     };
     let now = now_unix_seconds();
     let names = (0u32..).map(|n| folder.root().join(format!("damaged-{now}-{n}.sqlite")));
-    let aside = names.into_iter().find(|path| !path.exists()).unwrap_or_default();
+    let aside = names
+        .into_iter()
+        .find(|path| !path.exists())
+        .unwrap_or_default();
     for ending in ["-journal", ""] {
         let with = |path: &Path| {
             let mut name = path.as_os_str().to_owned();

@@ -52,7 +52,11 @@ impl Peaks {
 /// In JSON a string of hexadecimal digits, four a column: short enough to lie beside the facts.
 impl Serialize for Peaks {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let digits = self.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let digits = self
+            .to_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>();
         serializer.serialize_str(&digits)
     }
 }

@@ -105,7 +105,12 @@ mod tests {
         let text = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(id.to_string(), text);
         assert_eq!(text.parse(), Ok(id));
-        for bad in ["", "ba78", &text.to_uppercase(), &text.replace("ba", "\u{e4}")] {
+        for bad in [
+            "",
+            "ba78",
+            &text.to_uppercase(),
+            &text.replace("ba", "\u{e4}"),
+        ] {
             assert!(bad.parse::<TakeId>().is_err(), "{bad}");
         }
     }

@@ -28,7 +28,10 @@ pub(crate) fn words(text: &str) -> Vec<String> {
             if let Some(word) = words.last_mut() {
                 word.push(letter);
             }
-        } else if let Some(word) = words.last_mut().filter(|word| letter == '#' && is_note(word)) {
+        } else if let Some(word) = words
+            .last_mut()
+            .filter(|word| letter == '#' && is_note(word))
+        {
             word.push('#');
         } else {
             words.push(String::new());
@@ -69,7 +72,10 @@ mod tests {
         check("Caf\u{e9} \u{dc}BER", &["cafe", "uber"]);
         check("F# minor", &["f#", "minor"]);
         check("F\u{266f} minor, #1 C#", &["f#", "minor", "1", "c#"]);
-        check("\u{30c6}\u{30af}\u{30ce}128bpm", &["\u{30c6}", "\u{30af}", "\u{30ce}", "128bpm"]);
+        check(
+            "\u{30c6}\u{30af}\u{30ce}128bpm",
+            &["\u{30c6}", "\u{30af}", "\u{30ce}", "128bpm"],
+        );
         check("\" OR * NEAR(", &["or", "near"]);
         check("\u{0} \u{1f3b5} !", &[]);
     }
