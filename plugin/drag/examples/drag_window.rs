@@ -1,11 +1,11 @@
 //! A plain X11 window that drags, takes drops and does all else that this crate does, for the
-//! tests: `window [--drag FILE…] [--listen] [--copy FILE] [--reveal FILE] [--bin FILE] [--save FILE]`.
+//! tests: `drag_window [--drag FILE…] [--listen] [--copy FILE] [--reveal FILE] [--bin FILE] [--save FILE]`.
 //!
 //! Prints a line for everything that happens. Runs until its window is closed, until `quit`
 //! comes on standard input, or until nothing is left to wait for; `close` destroys the window.
 
 #[cfg(all(unix, not(target_os = "macos")))]
-#[path = "window/x11.rs"]
+#[path = "drag_window/x11.rs"]
 mod x11;
 
 #[cfg(all(unix, not(target_os = "macos")))]
