@@ -354,6 +354,7 @@ mod tests {
             facts: ClipFacts {
                 made_at_bpm: None,
                 prompt: "drums".into(),
+                negative: None,
                 model: "starter".into(),
                 model_sha256: "00".into(),
                 rights: "yours".into(),
