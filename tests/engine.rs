@@ -18,6 +18,7 @@ fn request(seconds: f64, seed: u64) -> GenerateRequest {
         model_sha256: None,
         fit: None,
         prompt: "techno drums, 130 bpm".into(),
+        negative: None,
         length: Length::Seconds(seconds),
         sampling: Sampling::default(),
         seed,

@@ -11,4 +11,5 @@ mod engine;
 mod model_files;
 mod parity;
 mod programs;
+mod prompts;
 mod tidy;

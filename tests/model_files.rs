@@ -197,7 +197,7 @@ fn team() -> Arc<Team> {
 /// A few frames, and their audio.
 fn run(model: &Model) {
     let takes = [(Sampling::default(), 1)];
-    let mut generation = model.generate("drums", 3, &takes, &team()).unwrap();
+    let mut generation = model.generate("drums", None, 3, &takes, &team()).unwrap();
     let mut codes = vec![Vec::new(); model.codec().codebooks() * model.channels()];
     for _ in 0..generation.steps() {
         if let Some(frame) = generation.step().unwrap() {
@@ -216,8 +216,10 @@ fn clips_and_prompts_have_their_limits() {
     let model = load(folder.path()).unwrap();
     let (takes, team) = ([(Sampling::default(), 0)], team());
     assert_eq!(model.limit_frames(), 400);
-    assert!(model.generate("drums", 400, &takes, &team).is_ok());
-    let error = model.generate("drums", 500, &takes, &team).unwrap_err();
+    assert!(model.generate("drums", None, 400, &takes, &team).is_ok());
+    let error = model
+        .generate("drums", None, 500, &takes, &team)
+        .unwrap_err();
     assert_eq!(
         error,
         EngineError::TooLong {
@@ -226,7 +228,9 @@ fn clips_and_prompts_have_their_limits() {
         }
     );
     let prompt = "drums ".repeat(10_000);
-    let error = model.generate(&prompt, 10, &takes, &team).unwrap_err();
+    let error = model
+        .generate(&prompt, None, 10, &takes, &team)
+        .unwrap_err();
     assert!(matches!(
         error,
         EngineError::PromptTooLong { limit: 512, .. }

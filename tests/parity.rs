@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barline_engine::model::Model;
-use barline_engine::musicgen::decoder::Rows;
+use barline_engine::musicgen::Rows;
 use barline_engine::musicgen::packed::Team;
 use barline_engine::musicgen::sampling;
 use barline_engine::weights::Weights;
@@ -164,18 +164,11 @@ fn worst_logits(case: &Case) -> f32 {
         };
         assert_eq!(vocabulary, VOCABULARY);
         let largest = magnitude(&expect);
-        let kind = if rows == 2 {
-            Rows::Guided
-        } else {
-            Rows::Conditional
-        };
         let model = &case.model;
         let ids = &case.golden.prompts[run.prompt].ids;
         let states = model.text().states(ids).unwrap();
-        let mut decoder = model
-            .decoder()
-            .begin(&team, &states, kind, 1, steps)
-            .unwrap();
+        let kind = Rows::new(vec![states], rows == 2);
+        let mut decoder = model.decoder().begin(&team, &kind, 1, steps).unwrap();
         for (step, expect) in expect.chunks(expect.len() / steps).enumerate() {
             let input: Vec<u32> = (0..codebooks)
                 .map(|codebook| {
@@ -307,7 +300,9 @@ fn generate(
     seed: u64,
 ) -> Vec<Vec<u32>> {
     let takes = [(*sampling, seed)];
-    let mut generation = model.generate(prompt, frames, &takes, &team()).unwrap();
+    let mut generation = model
+        .generate(prompt, None, frames, &takes, &team())
+        .unwrap();
     let mut codes = vec![Vec::new(); model.codec().codebooks() * model.channels()];
     for _ in 0..generation.steps() {
         if let Some(frame) = generation.step().unwrap() {

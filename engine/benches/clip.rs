@@ -38,6 +38,7 @@ fn clip(bencher: Bencher<'_, '_>, name: &str) {
             },
             model_sha256: None,
             prompt: "dusty lo-fi drums, 120 bpm".into(),
+            negative: None,
             length: Length::Seconds(seconds),
             fit: None,
             sampling: Sampling::default(),

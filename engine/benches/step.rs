@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use barline_engine::Precision;
 use barline_engine::bandwidth::Probe;
 use barline_engine::model::Size;
-use barline_engine::musicgen::decoder::Rows;
+use barline_engine::musicgen::Rows;
 use barline_engine::musicgen::packed::{Isa, PackedDecoder, Team};
 use candle_core::{DType, Device, Tensor};
 use divan::Bencher;
@@ -83,13 +83,11 @@ fn step(bencher: Bencher<'_, '_>, case: Case) {
     let states = Tensor::ones((16, config.hidden_size), DType::F32, &Device::Cpu).expect("states");
     let team = Arc::new(Team::new(threads()).expect("threads"));
     let (rows, takes) = match case.rows {
-        1 => (Rows::Conditional, 1),
-        rows => (Rows::Guided, rows / 2),
+        1 => (Rows::conditional(states), 1),
+        rows => (Rows::guided(states), rows / 2),
     };
     let steps = case.context + 1;
-    let mut run = decoder
-        .begin(team, &states, rows, takes, steps)
-        .expect("memory");
+    let mut run = decoder.begin(team, &rows, takes, steps).expect("memory");
     let tokens = vec![1; takes * config.num_codebooks];
     let bytes = decoder.step_bytes() + run.past_bytes(steps);
     bencher.counter(BytesCount::new(bytes)).bench_local(|| {

@@ -99,8 +99,11 @@ impl Clip {
 /// How a clip came about: with these and the model it can be made again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClipFacts {
-    /// The text as the tokenizer read it.
+    /// The text as the tokenizer read it, but for weights of its parts.
     pub prompt: String,
+    /// What it was not to sound like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative: Option<String>,
     /// Name of the model.
     pub model: String,
     /// SHA-256 of the model's weights, in hexadecimal.

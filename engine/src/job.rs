@@ -33,6 +33,7 @@ pub(crate) fn alike(a: &GenerateRequest, b: &GenerateRequest) -> bool {
         && a.precision == b.precision
         && a.threads == b.threads
         && a.prompt == b.prompt
+        && a.negative() == b.negative()
         && a.length == b.length
         && a.sampling.is_guided() == b.sampling.is_guided()
         // These say how much more than the bars is made.
@@ -176,7 +177,13 @@ fn steps<'m>(
         .iter()
         .map(|attempt| (attempt.order.request().sampling, attempt.seed()))
         .collect();
-    let mut generation = model.generate(&request.prompt, codec_frames, &draws, team)?;
+    let mut generation = model.generate(
+        &request.prompt,
+        request.negative(),
+        codec_frames,
+        &draws,
+        team,
+    )?;
     let steps = generation.steps();
     let mut takes = Vec::with_capacity(attempts.len());
     for attempt in attempts {
@@ -396,6 +403,7 @@ fn ramp(distance: usize, frames: usize) -> f32 {
 fn facts(model: &Model, request: &GenerateRequest, steps: u32, seconds: f64) -> ClipFacts {
     ClipFacts {
         prompt: request.prompt.clone(),
+        negative: request.negative().map(str::to_owned),
         model: model.name().to_owned(),
         model_sha256: model.sha256().to_owned(),
         rights: model.rights().to_owned(),

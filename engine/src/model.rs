@@ -12,10 +12,10 @@ use std::sync::Arc;
 use crate::codec::Codec;
 use crate::error::EngineError;
 use crate::musicgen::config::DecoderConfig;
-use crate::musicgen::decoder::Rows;
 use crate::musicgen::delay::DelayPattern;
 use crate::musicgen::packed::{PackedDecoder, Team};
-use crate::musicgen::{Config, Generation, LanguageModel, TextEncoder};
+use crate::musicgen::{Config, Generation, LanguageModel, Rows, TextEncoder};
+use crate::prompt;
 use crate::request::{ModelSource, Precision, Sampling};
 use crate::weights::Weights;
 
@@ -202,15 +202,16 @@ impl Model {
         self.config.max_frames
     }
 
-    /// Encodes the prompt and gets ready for the first step of takes of `frames` codec frames,
+    /// Encodes the prompt, and the negative one if there is any, and gets ready for the first step of takes of `frames` codec frames,
     /// each with its sampling settings and seed.
     ///
     /// # Errors
     /// [`EngineError::EmptyPrompt`], [`EngineError::PromptTooLong`], [`EngineError::TooLong`],
-    /// [`EngineError::Memory`], [`EngineError::Internal`].
+    /// [`EngineError::Setting`], [`EngineError::Memory`], [`EngineError::Internal`].
     pub fn generate(
         &self,
         prompt: &str,
+        negative: Option<&str>,
         frames: usize,
         takes: &[(Sampling, u64)],
         team: &Arc<Team>,
@@ -225,18 +226,24 @@ impl Model {
         }
         let codebooks = self.config.decoder.num_codebooks;
         let pattern = DelayPattern::new(codebooks, self.channels(), frames);
-        let rows = if takes.iter().any(|(sampling, _)| sampling.is_guided()) {
-            Rows::Guided
-        } else {
-            Rows::Conditional
-        };
-        let states = self.text.states(&self.text.tokens(prompt)?)?;
-        let steps = pattern.steps();
+        let guided = takes.iter().any(|(sampling, _)| sampling.is_guided());
+        let states = |text: &str| self.text.states(&self.text.tokens(text)?);
+        let parts = prompt::parts(prompt)?;
+        let texts = parts.iter().map(|part| states(&part.text));
+        let mut texts = texts.collect::<Result<Vec<_>, _>>()?;
+        let negative = negative.filter(|_| guided);
+        if let Some(negative) = negative {
+            texts.push(states(negative)?);
+        }
+        let rows = Rows::new(texts, guided && negative.is_none());
         let run = self
             .decoder
-            .begin(team, &states, rows, takes.len(), steps)?;
+            .begin(team, &rows, takes.len(), pattern.steps())?;
+        let shares = parts.iter().map(|part| part.share).collect();
         let start = self.config.start_token;
-        Ok(Generation::new(run, pattern, codebooks, start, takes))
+        Ok(Generation::new(
+            run, pattern, codebooks, start, shares, takes,
+        ))
     }
 }
 

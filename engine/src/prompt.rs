@@ -3,8 +3,12 @@
 //! Any thread. The starter model was trained on exactly this form, and the published
 //! models read it as well: the user's words, then tempo and key.
 
+mod parts;
+
 use std::fmt;
 use std::str::FromStr;
+
+pub use parts::{MOST_PARTS, Part, parts, unweighted};
 
 use serde::{Deserialize, Serialize};
 
@@ -118,7 +122,7 @@ pub fn name_words(prompt: &str) -> Vec<String> {
     const WORDS: usize = 4;
     const LETTERS: usize = 24;
     let words = prompt.split(',').next().unwrap_or_default();
-    words
+    unweighted(words)
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .take(WORDS)

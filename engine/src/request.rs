@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::EngineError;
 use crate::fit;
 use crate::model::Size;
+use crate::prompt;
 
 /// Where a model's files come from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -213,8 +214,12 @@ pub struct GenerateRequest {
     pub model: ModelSource,
     /// SHA-256 of the weights that it must have, in hexadecimal; `None` takes any.
     pub model_sha256: Option<String>,
-    /// The text, exactly as the tokenizer reads it (see [`crate::prompt::compose`]).
+    /// The text, exactly as the tokenizer reads it (see [`crate::prompt::compose`]), but for
+    /// weights of its parts (see [`crate::prompt::parts`]).
     pub prompt: String,
+    /// What the clip should not sound like: guidance leads away from it instead of away from
+    /// nothing. `None`, and a text of blanks, is nothing.
+    pub negative: Option<String>,
     /// Clip length.
     pub length: Length,
     /// How clips of whole bars are fitted to them; `None` leaves every clip as the codec made it.
@@ -232,6 +237,21 @@ pub struct GenerateRequest {
 }
 
 impl GenerateRequest {
+    /// The negative prompt, if it says anything.
+    #[must_use]
+    pub fn negative(&self) -> Option<&str> {
+        let negative = self.negative.as_deref();
+        negative.filter(|text| !text.trim().is_empty())
+    }
+
+    /// Rows of the decoder for a take: one for each part of the prompt, and one that guidance
+    /// leads away from.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        let parts = prompt::parts(&self.prompt).map_or(1, |parts| parts.len());
+        parts + usize::from(self.sampling.is_guided())
+    }
+
     /// Refuses settings that no model can serve.
     ///
     /// # Errors
@@ -240,6 +260,7 @@ impl GenerateRequest {
         if self.prompt.trim().is_empty() {
             return Err(EngineError::EmptyPrompt);
         }
+        prompt::parts(&self.prompt)?;
         match self.length {
             Length::Seconds(seconds) => range("the length in seconds", seconds, 0.1, 3600.0)?,
             Length::Bars {
@@ -279,7 +300,15 @@ impl GenerateRequest {
         } = self.sampling;
         range("the temperature", f64::from(temperature), 0.01, 10.0)?;
         range("top-p", f64::from(top_p), 0.0, 1.0)?;
-        range("the guidance scale", f64::from(guidance), 1.0, 20.0)
+        range("the guidance scale", f64::from(guidance), 1.0, 20.0)?;
+        if self.negative().is_some() && !self.sampling.is_guided() {
+            return Err(EngineError::Setting {
+                name: "the guidance scale",
+                value: guidance.to_string(),
+                allowed: "over 1 for a negative prompt to have an effect".into(),
+            });
+        }
+        Ok(())
     }
 
     /// Only bars have a tempo, and a stretch that goes too far is no loop any more.
@@ -316,6 +345,7 @@ mod tests {
             model: ModelSource::Starter,
             model_sha256: None,
             prompt: "drums".into(),
+            negative: None,
             length,
             fit: None,
             sampling: Sampling::default(),
@@ -388,6 +418,13 @@ mod tests {
         assert!(played_at(at_90, 200.0).check().is_err());
         assert!(played_at(at_90, f64::NAN).check().is_err());
         assert!(played_at(Length::Seconds(2.0), 90.0).check().is_err());
+        let mut unheard = bars(1, 90.0);
+        unheard.negative = Some("vocals".into());
+        assert!(unheard.check().is_ok());
+        unheard.sampling.guidance = 1.0;
+        assert!(unheard.check().is_err());
+        unheard.negative = Some(" ".into());
+        assert!(unheard.check().is_ok());
         let mut hot = bars(1, 90.0);
         hot.sampling.temperature = 0.0;
         assert!(matches!(

@@ -55,9 +55,12 @@ pub struct Job {
     threads: Arc<AtomicUsize>,
 }
 
-/// Jobs that are made together at most. More would save little, and eight rows keep the sums of
-/// a product in the registers.
+/// Jobs that are made together at most.
 pub const TOGETHER: usize = 4;
+
+/// Rows of the decoder that are worth making together: more save little, and so many keep the sums
+/// of a product in the registers.
+const ROWS_TOGETHER: usize = 8;
 
 /// A job on its way to the worker.
 struct Ticket {
@@ -343,7 +346,9 @@ impl Worker {
 /// The next ticket and those behind it that can be made with it.
 fn take_alike(waiting: &mut VecDeque<Ticket>) -> Vec<Ticket> {
     let mut together: Vec<Ticket> = waiting.pop_front().into_iter().collect();
-    while together.len() < TOGETHER
+    let rows = together.first().map_or(1, |first| first.request.rows());
+    let most = (ROWS_TOGETHER / rows).clamp(1, TOGETHER);
+    while together.len() < most
         && let (Some(first), Some(next)) = (together.first(), waiting.front())
         && job::alike(&first.request, &next.request)
     {

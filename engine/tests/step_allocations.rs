@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use barline_engine::Precision;
 use barline_engine::model::Size;
-use barline_engine::musicgen::decoder::Rows;
+use barline_engine::musicgen::Rows;
 use barline_engine::musicgen::packed::{PackedDecoder, Team};
 use candle_core::{DType, Device, Tensor};
 
@@ -52,6 +52,8 @@ fn a_step_allocates_nothing() {
     const STEPS: usize = 60;
     let config = Size::Starter.config().unwrap().decoder;
     let states = Tensor::ones((7, config.hidden_size), DType::F32, &Device::Cpu).unwrap();
+    // A prompt of two parts and a negative one.
+    let rows = Rows::new(vec![states.clone(), states.clone(), states], false);
     let team = Arc::new(Team::new(NonZeroUsize::new(3).unwrap()).unwrap());
     for precision in [
         Precision::F32,
@@ -60,9 +62,7 @@ fn a_step_allocates_nothing() {
         Precision::Q4,
     ] {
         let decoder = PackedDecoder::random(&config, precision).unwrap();
-        let mut run = decoder
-            .begin(team.clone(), &states, Rows::Guided, 2, STEPS)
-            .unwrap();
+        let mut run = decoder.begin(team.clone(), &rows, 2, STEPS).unwrap();
         // What detects the processor's features does it once.
         run.step(&[1; 8]);
         WATCHED.store(true, Ordering::Relaxed);

@@ -195,6 +195,7 @@ pub(crate) mod tests {
         ClipFacts {
             made_at_bpm: None,
             prompt: "drums, 120 bpm".into(),
+            negative: None,
             model: "starter".into(),
             model_sha256: "00".into(),
             rights: "yours".into(),

@@ -55,6 +55,31 @@ fn a_loop_played_at_another_tempo_is_made_again() -> Result<()> {
 }
 
 #[test]
+fn a_negative_prompt_and_weights_are_part_of_the_recipe() -> Result<()> {
+    let folder = tempdir()?;
+    let out = |name: &str| folder.path().join(name);
+    let make = |name: &str, more: &[&str]| -> Result<serde_json::Value> {
+        let mut command = std::process::Command::new(programs::barline()?);
+        command.args(["generate", "drums::2, piano", "--bars", "1", "--bpm", "240"]);
+        command.args(["--seed", "5", "--out"]).arg(out(name));
+        run_json(command.args(more))
+    };
+    let facts = make("loop.wav", &["--negative", "crowd <noise>"])?;
+    ensure!(facts[0]["negative"] == "crowd <noise>");
+    ensure!(facts[0]["prompt"] == "drums::2, piano, 240 bpm");
+    let mut again = std::process::Command::new(programs::barline()?);
+    run(again.arg("regenerate").arg(out("loop.wav")))?;
+    let made = std::fs::read(out("loop.wav"))?;
+    ensure!(std::fs::read(out("loop_again.wav"))? == made);
+    let facts = make("plain.wav", &[])?;
+    ensure!(facts[0].get("negative").is_none());
+    ensure!(super::read(&out("plain.wav"))?.1 != super::read(&out("loop.wav"))?.1);
+    let mut unguided = second(&out("none.wav"))?;
+    let args = ["--negative", "piano", "--guidance", "1"];
+    run_bad(unguided.args(args), 2, &["guidance", "negative"])
+}
+
+#[test]
 fn every_format_is_made_again() -> Result<()> {
     let folder = tempdir()?;
     for name in ["loop.flac", "loop.aiff"] {

@@ -76,7 +76,8 @@ pub(crate) enum Command {
 #[derive(Debug, ClapArgs)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct GenerateArgs {
-    /// What the loop should sound like, such as "dusty lo-fi drums".
+    /// What the loop should sound like, such as "dusty lo-fi drums", or parts with weights,
+    /// such as "dusty drums::1.5, piano::0.5".
     pub(crate) prompt: String,
     #[command(flatten)]
     pub(crate) how: MakeArgs,
@@ -136,6 +137,9 @@ pub(crate) struct MakeArgs {
     /// Key, such as Am, C#m, Bb or "F# minor".
     #[arg(long)]
     pub(crate) key: Option<Key>,
+    /// What the loop should not sound like, such as "vocals, crowd noise".
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) negative: Option<String>,
     /// Seed: the same seed and settings make the same samples. Random when not given.
     #[arg(long)]
     pub(crate) seed: Option<u64>,

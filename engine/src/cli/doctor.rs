@@ -54,6 +54,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
         model_sha256: None,
         fit: None,
         prompt: "house drums, 120 bpm".into(),
+        negative: None,
         length: Length::Seconds(CLIP_SECONDS),
         sampling: Sampling::default(),
         seed: 1,

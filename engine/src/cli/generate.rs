@@ -155,6 +155,7 @@ pub(super) fn request(
             .map_or(ModelSource::Starter, ModelSource::Folder),
         model_sha256: None,
         prompt,
+        negative: how.negative.clone(),
         length,
         fit: Some(Fit {
             loudness_lufs: how.loudness,

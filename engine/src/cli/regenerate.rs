@@ -46,6 +46,7 @@ pub(super) fn request(
         }),
         model_sha256: Some(facts.model_sha256.clone()),
         prompt: facts.prompt.clone(),
+        negative: facts.negative.clone(),
         length: facts.made_length(),
         fit: facts.fit(),
         sampling: facts.sampling,

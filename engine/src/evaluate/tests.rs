@@ -225,6 +225,7 @@ fn a_clip_is_held_to_its_recipe() {
     let clip = beat(121.0, 8.0, 0.0, 0.0);
     let facts = |tempo_bpm| ClipFacts {
         prompt: "drums".into(),
+        negative: None,
         model: "test".into(),
         model_sha256: String::new(),
         rights: String::new(),

@@ -112,6 +112,12 @@ pub fn comment(facts: &ClipFacts) -> String {
         parts.extend(facts.made_at_bpm.map(|bpm| format!("made at {bpm} BPM")));
     }
     parts.extend(facts.key.clone());
+    parts.extend(
+        facts
+            .negative
+            .as_ref()
+            .map(|text| format!("without {text}")),
+    );
     parts.push(if facts.sampling.greedy {
         format!("guidance {}, greedy", facts.sampling.guidance)
     } else {

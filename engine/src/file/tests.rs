@@ -11,6 +11,7 @@ fn recipe(rate_hz: u32, depth: Depth, length: Length) -> Recipe {
         facts: ClipFacts {
             made_at_bpm: None,
             prompt: "dusty <drums> & \"bass\", 90 bpm, A minor".into(),
+            negative: Some("crowd & <noise>".into()),
             model: "starter".into(),
             model_sha256: "ab".repeat(32),
             rights: "yours".into(),

@@ -6,7 +6,8 @@
 //!
 //! With guidance there are two rows: the first is conditioned on the prompt, the second on
 //! nothing. Nothing is a text whose states are zero, and as neither keys, values nor outputs
-//! have biases, attending to it adds exactly zero: the second row skips cross-attention.
+//! have biases, attending to it adds exactly zero: the second row skips cross-attention. A
+//! negative prompt is a text for that row, and a prompt of several parts has a row for each.
 
 use candle_core::{DType, Device, Module, Result as CandleResult, Tensor};
 use candle_nn::{LayerNorm, ops::softmax_last_dim};
@@ -14,6 +15,7 @@ use candle_nn::{LayerNorm, ops::softmax_last_dim};
 use crate::error::EngineError;
 use crate::musicgen::config::{Activation, DecoderConfig};
 use crate::musicgen::kv_cache::KvCache;
+use crate::musicgen::rows::Rows;
 use crate::weights::Weights;
 
 pub(super) const PREFIX: &str = "decoder.model.decoder.";
@@ -46,23 +48,14 @@ struct Layer {
     forward_out: Tensor, // [inner, width]
 }
 
-/// The rows that a clip is made with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rows {
-    /// The prompt's row alone.
-    Conditional,
-    /// The prompt's row and one without a prompt.
-    Guided,
-}
-
 /// A clip in the making: the decoder with its memory of the steps so far.
 #[derive(Debug)]
 pub struct DecoderRun<'d> {
     decoder: &'d Decoder,
     rows: usize,
     steps: usize,
-    caches: Vec<KvCache>, // by layer
-    cross: Vec<Cross>,    // by layer
+    caches: Vec<KvCache>,   // by layer
+    cross: Vec<Vec<Cross>>, // by layer, by text
 }
 
 /// What a layer's cross-attention needs of the text.
@@ -111,27 +104,25 @@ impl Decoder {
         })
     }
 
-    /// Starts a clip of at most `steps` steps on the states of a text, `[tokens, width]`.
+    /// Starts a clip of at most `steps` steps.
     ///
     /// # Errors
     /// [`EngineError::Internal`].
-    pub fn begin(
-        &self,
-        states: &Tensor,
-        rows: Rows,
-        steps: usize,
-    ) -> Result<DecoderRun<'_>, EngineError> {
-        let rows = match rows {
-            Rows::Conditional => 1,
-            Rows::Guided => 2,
-        };
+    pub fn begin(&self, rows: &Rows, steps: usize) -> Result<DecoderRun<'_>, EngineError> {
+        let texts = rows.texts();
+        let rows = rows.count();
         let (heads, head_width) = (self.config.num_attention_heads, self.config.head_width());
         let cache = |_: &Layer| KvCache::new(rows, heads, steps, head_width);
         let caches = self.layers.iter().map(cache).collect::<CandleResult<_>>()?;
         let cross = self
             .layers
             .iter()
-            .map(|layer| layer.cross(states, heads, head_width))
+            .map(|layer| {
+                let texts = texts.iter();
+                texts
+                    .map(|states| layer.cross(states, heads, head_width))
+                    .collect()
+            })
             .collect::<CandleResult<_>>()?;
         Ok(DecoderRun {
             decoder: self,
@@ -162,7 +153,7 @@ impl Decoder {
 
 impl DecoderRun<'_> {
     /// Runs one step on a token for each codebook. Gives the logits
-    /// `[rows][codebook × vocabulary]`: the prompt's row first.
+    /// `[rows][codebook × vocabulary]`, in the order of [`Rows`].
     ///
     /// # Errors
     /// [`EngineError::Internal`].
@@ -256,19 +247,24 @@ impl Layer {
     fn attend_to_text(
         &self,
         x: &Tensor,
-        cross: &Cross,
+        texts: &[Cross],
         config: &DecoderConfig,
     ) -> CandleResult<Tensor> {
-        let (rows, width) = x.dims2()?;
+        let rows = x.dim(0)?;
+        let heard = texts.iter().enumerate();
+        let heard = heard.map(|(row, cross)| self.attend_to(&x.narrow(0, row, 1)?, cross, config));
+        let heard = Tensor::cat(&heard.collect::<CandleResult<Vec<_>>>()?, 0)?;
+        heard.pad_with_zeros(0, 0, rows - texts.len())
+    }
+
+    /// A row that hears a text.
+    fn attend_to(&self, x: &Tensor, cross: &Cross, config: &DecoderConfig) -> CandleResult<Tensor> {
+        let (_, width) = x.dims2()?;
         let (heads, head_width) = (config.num_attention_heads, config.head_width());
-        let x = x.narrow(0, 0, 1)?; // the prompt's row
-        let query = self.cross_norm.forward(&x)?.matmul(&self.cross_query)?;
+        let query = self.cross_norm.forward(x)?.matmul(&self.cross_query)?;
         let scores = query.reshape((heads, 1, head_width))?.matmul(&cross.keys)?; // [heads, 1, tokens]
         let heard = softmax_last_dim(&scores)?.matmul(&cross.values)?; // [heads, 1, head_width]
-        heard
-            .reshape((1, width))?
-            .matmul(&self.cross_out)?
-            .pad_with_zeros(0, 0, rows - 1)
+        heard.reshape((1, width))?.matmul(&self.cross_out)
     }
 
     fn feed_forward(&self, x: &Tensor, activation: Activation) -> CandleResult<Tensor> {

@@ -1,4 +1,4 @@
-//! Clips of one text, step by step: tokens in the delay pattern, guidance, sampling.
+//! Clips of one prompt, step by step: tokens in the delay pattern, guidance, sampling.
 //!
 //! Worker thread. A step is the unit of cancelling: nothing here runs longer than one.
 
@@ -8,13 +8,15 @@ use crate::musicgen::language_model::Run;
 use crate::musicgen::sampling::{Chance, choose};
 use crate::request::Sampling;
 
-/// Takes of one text in the making. Each comes out as if it were made alone.
+/// Takes of one prompt in the making. Each comes out as if it were made alone.
 #[derive(Debug)]
 pub struct Generation<'m> {
     run: Run<'m>,
     pattern: DelayPattern,
     start_token: u32,
     takes: Vec<Take>,
+    /// Of the parts of the prompt, a row each.
+    shares: Vec<f32>,
     guided: bool,
     step: usize,
     tokens: Vec<u32>, // [take][codebook], of the step
@@ -29,14 +31,16 @@ struct Take {
 }
 
 impl<'m> Generation<'m> {
-    /// Starts on a decoder that has been begun for so many takes, with the rows that their
-    /// guidance scales need: if any is other than 1, all have a row without the prompt.
+    /// Starts on a decoder that has been begun for so many takes, with the rows that they need: one
+    /// for each part of the prompt, whose `shares` sum to 1, and, if any guidance scale is
+    /// other than 1, one more that guidance leads away from.
     #[must_use]
     pub fn new(
         run: Run<'m>,
         pattern: DelayPattern,
         codebooks: usize,
         start_token: u32,
+        shares: Vec<f32>,
         takes: &[(Sampling, u64)],
     ) -> Self {
         let take = |&(sampling, seed): &(Sampling, u64)| Take {
@@ -47,6 +51,7 @@ impl<'m> Generation<'m> {
         Self {
             run,
             start_token,
+            shares,
             guided: takes.iter().any(|(sampling, _)| sampling.is_guided()),
             takes: takes.iter().map(take).collect(),
             pattern,
@@ -79,10 +84,17 @@ impl<'m> Generation<'m> {
         for (row, take) in self.takes.iter_mut().enumerate() {
             self.logits.clear();
             self.logits.extend_from_slice(self.run.logits(row));
+            // A prompt without parts is left as it is, to the bit.
+            if self.shares.len() > 1 {
+                self.logits.fill(0.0);
+                for (part, &share) in self.shares.iter().enumerate() {
+                    blend(&mut self.logits, self.run.logits(part * count + row), share);
+                }
+            }
             if self.guided {
                 guide(
                     &mut self.logits,
-                    self.run.logits(count + row),
+                    self.run.logits(self.shares.len() * count + row),
                     take.sampling.guidance,
                 );
             }
@@ -122,7 +134,15 @@ impl<'m> Generation<'m> {
     }
 }
 
-/// Classifier-free guidance: away from the row without a prompt, towards the prompt's.
+/// Adds a part of the prompt. As the shares sum to 1, it is the same whether logits are weighed or
+/// the directions that guidance takes from them.
+fn blend(sum: &mut [f32], part: &[f32], share: f32) {
+    for (sum, part) in sum.iter_mut().zip(part) {
+        *sum += share * part;
+    }
+}
+
+/// Classifier-free guidance: away from the row without the prompt, towards the prompt's.
 fn guide(prompt: &mut [f32], blank: &[f32], scale: f32) {
     for (with, without) in prompt.iter_mut().zip(blank) {
         *with = without + (*with - without) * scale;

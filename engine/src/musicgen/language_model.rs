@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
-
 use super::config::DecoderConfig;
-use super::decoder::{Decoder, DecoderRun, Rows};
+use super::decoder::{Decoder, DecoderRun};
 use super::packed::{PackedDecoder, PackedRun, Team};
+use super::rows::Rows;
 use crate::error::EngineError;
 use crate::request::Precision;
 use crate::weights::Weights;
@@ -22,14 +21,14 @@ pub enum LanguageModel {
     Packed(Box<PackedDecoder>),
 }
 
-/// Some takes of one text in the making.
+/// Some takes of one prompt in the making.
 #[derive(Debug)]
 pub enum Run<'m> {
     /// Take by take.
     Exact {
         /// By take.
         takes: Vec<DecoderRun<'m>>,
-        /// Of the last step: each take's row with the prompt, then those without.
+        /// Of the last step: each take's first row, then each take's second, and so on.
         logits: Vec<Vec<f32>>,
     },
     /// All takes in one.
@@ -52,27 +51,26 @@ impl LanguageModel {
         })
     }
 
-    /// Starts `takes` clips of at most `steps` steps on the states of a text, `[tokens, width]`.
+    /// Starts `takes` clips of at most `steps` steps.
     ///
     /// # Errors
     /// [`EngineError::Internal`] and [`EngineError::Memory`].
     pub fn begin(
         &self,
         team: &Arc<Team>,
-        states: &Tensor,
-        rows: Rows,
+        rows: &Rows,
         takes: usize,
         steps: usize,
     ) -> Result<Run<'_>, EngineError> {
         Ok(match self {
             Self::Exact(decoder) => Run::Exact {
                 takes: (0..takes)
-                    .map(|_| decoder.begin(states, rows, steps))
+                    .map(|_| decoder.begin(rows, steps))
                     .collect::<Result<_, _>>()?,
                 logits: Vec::new(),
             },
             Self::Packed(decoder) => {
-                let run = decoder.begin(team.clone(), states, rows, takes, steps)?;
+                let run = decoder.begin(team.clone(), rows, takes, steps)?;
                 Run::Packed(Box::new(run))
             }
         })
@@ -88,22 +86,24 @@ impl Run<'_> {
         match self {
             Self::Exact { takes, logits } => {
                 let books = tokens.len() / takes.len();
-                let mut blank = Vec::new();
-                logits.clear();
-                for (take, tokens) in takes.iter_mut().zip(tokens.chunks_exact(books)) {
-                    let mut rows = take.step(tokens)?.into_iter();
-                    logits.extend(rows.next());
-                    blank.extend(rows);
+                let count = takes.len();
+                for (index, (take, tokens)) in
+                    takes.iter_mut().zip(tokens.chunks_exact(books)).enumerate()
+                {
+                    let rows = take.step(tokens)?;
+                    logits.resize(count * rows.len(), Vec::new());
+                    for (row, of_row) in rows.into_iter().enumerate() {
+                        logits[row * count + index] = of_row;
+                    }
                 }
-                logits.extend(blank);
             }
             Self::Packed(run) => run.step(tokens),
         }
         Ok(())
     }
 
-    /// The logits of the last step, `[codebook × vocabulary]`, of a row: those of all takes with
-    /// the prompt come first, then those without.
+    /// The logits of the last step, `[codebook × vocabulary]`, of a row: the first rows of all takes
+    /// come first, then the second ones, and so on.
     #[must_use]
     pub fn logits(&mut self, row: usize) -> &[f32] {
         match self {

@@ -31,11 +31,9 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::Tensor;
-
 use crate::error::EngineError;
 use crate::musicgen::config::DecoderConfig;
-use crate::musicgen::decoder::Rows;
+use crate::musicgen::rows::Rows;
 use crate::request::Precision;
 use crate::weights::Weights;
 pub use lanes::Isa;
@@ -140,18 +138,17 @@ impl PackedDecoder {
         self.plan.step_bytes()
     }
 
-    /// Starts `takes` clips of at most `steps` steps on the states of a text, `[tokens, width]`.
+    /// Starts `takes` clips of at most `steps` steps.
     ///
     /// # Errors
     /// [`EngineError::Internal`] and [`EngineError::Memory`].
     pub fn begin(
         &self,
         team: Arc<Team>,
-        states: &Tensor,
-        rows: Rows,
+        rows: &Rows,
         takes: usize,
         steps: usize,
     ) -> Result<PackedRun<'_>, EngineError> {
-        PackedRun::new(self, team, states, rows, takes, steps)
+        PackedRun::new(self, team, rows, takes, steps)
     }
 }

@@ -80,6 +80,7 @@ impl<S: Screen> Worker<S> {
             model: project.model.clone(),
             model_sha256: None,
             prompt: wording::prompt(&project, tempo_bpm),
+            negative: None,
             length: Length::Bars {
                 bars: self.params.bars.value().unsigned_abs(),
                 beats_per_bar: project.beats_per_bar,

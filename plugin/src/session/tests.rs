@@ -258,6 +258,7 @@ fn ask(params: &BarlineParams, session: &Session) -> GenerateRequest {
         model_sha256: None,
         fit: Some(Fit::default()),
         prompt: "techno drums, 240 bpm".into(),
+        negative: None,
         length: Length::Bars {
             bars: 4,
             beats_per_bar: 4,

@@ -97,6 +97,7 @@ pub(in crate::cli) fn request(
         },
         model_sha256: None,
         prompt: "dusty lo-fi drums, 120 bpm".into(),
+        negative: None,
         length,
         fit,
         sampling: Sampling::default(),

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use barline_engine::model::{Model, Size};
-use barline_engine::musicgen::decoder::Rows;
+use barline_engine::musicgen::Rows;
 use barline_engine::musicgen::delay::DelayPattern;
 use barline_engine::musicgen::packed::Team;
 use barline_engine::musicgen::sampling::{Chance, choose};
@@ -117,7 +117,7 @@ fn draw(
     let states = model.text().states(&model.text().tokens(prompt)?)?;
     let mut run = model
         .decoder()
-        .begin(team, &states, Rows::Guided, 1, steps)?;
+        .begin(team, &Rows::guided(states), 1, steps)?;
     for step in 0..steps {
         let start = model.start_token();
         let token = |(book, codes): (usize, &Vec<u32>)| {
@@ -158,7 +158,7 @@ fn compare(
         let steps = drawn.tokens.len();
         let mut run = model
             .decoder()
-            .begin(team, &states, Rows::Guided, 1, steps)?;
+            .begin(team, &Rows::guided(states), 1, steps)?;
         for (tokens, exact) in drawn.tokens.iter().zip(&drawn.logits) {
             run.step(tokens)?;
             let scale = Sampling::default().guidance;

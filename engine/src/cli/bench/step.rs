@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use barline_engine::bandwidth::Probe;
 use barline_engine::model::Size;
-use barline_engine::musicgen::decoder::Rows;
+use barline_engine::musicgen::Rows;
 use barline_engine::musicgen::packed::{PackedDecoder, Team};
 use barline_engine::{EngineError, Precision};
 use candle_core::{DType, Device, Tensor};
@@ -79,12 +79,12 @@ pub(in crate::cli) fn measure(
     let decoder = PackedDecoder::random(&config, precision)?;
     let states = Tensor::ones((TEXT_TOKENS, config.hidden_size), DType::F32, &Device::Cpu)?;
     let (kind, takes) = if rows.is_multiple_of(2) {
-        (Rows::Guided, rows / 2)
+        (Rows::guided(states), rows / 2)
     } else {
-        (Rows::Conditional, rows)
+        (Rows::conditional(states), rows)
     };
     let team = Arc::new(Team::new(threads)?);
-    let mut run = decoder.begin(team, &states, kind, takes, context + 1)?;
+    let mut run = decoder.begin(team, &kind, takes, context + 1)?;
     let tokens: Vec<u32> = (0..takes * config.num_codebooks)
         .map(|index| index as u32 % 1000)
         .collect();

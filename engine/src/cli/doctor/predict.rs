@@ -99,7 +99,13 @@ fn beside(model: &Model, threads: NonZeroUsize, seconds: f64) -> Result<(f64, f6
     pool.install(|| {
         let begin = Instant::now();
         let takes = [(Sampling::default(), 0)];
-        model.generate("dusty lo-fi drums, 120 bpm, A minor", 1, &takes, &team)?;
+        model.generate(
+            "dusty lo-fi drums, 120 bpm, A minor",
+            None,
+            1,
+            &takes,
+            &team,
+        )?;
         let text = begin.elapsed().as_secs_f64();
         let frame_seconds =
             model.codec().samples_per_frame() as f64 / f64::from(model.codec().rate_hz());

@@ -5,11 +5,12 @@
 use barline_engine::prompt::Key;
 
 /// Every command: its name, what stands after it, what it does.
-pub(super) const COMMANDS: [(&str, &str, &str); 13] = [
+pub(super) const COMMANDS: [(&str, &str, &str); 14] = [
     ("/bpm", "N", "tempo in beats a minute"),
     ("/bars", "N", "length in bars"),
     ("/beats", "N", "beats in a bar"),
     ("/key", "KEY|off", "key, such as Am or F#"),
+    ("/negative", "TEXT|off", "what it should not sound like"),
     ("/seed", "N|random", "seed of the next loops"),
     ("/again", "", "the same words with another seed"),
     (
@@ -36,6 +37,7 @@ pub(super) enum Line {
     Bars(u32),
     Beats(u32),
     Key(Option<Key>),
+    Negative(Option<String>),
     Seed(Option<u64>),
     Again,
     Save(Option<String>),
@@ -84,6 +86,9 @@ impl Line {
                 let key = rest.parse::<Key>().map_err(|error| error.to_string())?;
                 Ok(Self::Key(Some(key)))
             }
+            "/negative" if rest.is_empty() => Err("/negative takes words or \"off\"".into()),
+            "/negative" if rest == "off" => Ok(Self::Negative(None)),
+            "/negative" => Ok(Self::Negative(Some(rest.to_owned()))),
             "/seed" if rest == "random" => Ok(Self::Seed(None)),
             "/seed" => {
                 let seed = rest.parse().ok();
@@ -119,6 +124,9 @@ mod tests {
         assert_eq!(read("/bars  8"), Ok(Line::Bars(8)));
         assert_eq!(read("/key Am"), Ok(Line::Key("Am".parse().ok())));
         assert_eq!(read("/key off"), Ok(Line::Key(None)));
+        let negative = Line::Negative(Some("loud vocals".into()));
+        assert_eq!(read("/negative loud vocals"), Ok(negative));
+        assert_eq!(read("/negative off"), Ok(Line::Negative(None)));
         assert_eq!(
             read("/seed 18446744073709551615"),
             Ok(Line::Seed(Some(u64::MAX)))

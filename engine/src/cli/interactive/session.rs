@@ -98,6 +98,10 @@ impl Session {
                 self.how.key = key;
                 self.settings()?;
             }
+            Line::Negative(negative) => {
+                self.how.negative = negative;
+                self.settings()?;
+            }
             Line::Seed(seed) => {
                 self.how.seed = seed;
                 self.settings()?;
@@ -209,8 +213,10 @@ impl Session {
         let how = &self.how;
         let key = how.key.map_or("no key".into(), |key| key.to_string());
         let seed = how.seed.map_or("random".into(), |seed| seed.to_string());
+        let negative = how.negative.as_ref();
+        let negative = negative.map_or(String::new(), |text| format!(", without {text}"));
         say(&format!(
-            "{} bars of {}/4, {} BPM, {key}, seed {seed}",
+            "{} bars of {}/4, {} BPM, {key}, seed {seed}{negative}",
             how.bars,
             how.beats_per_bar,
             how.bpm.unwrap_or(DEFAULT_TEMPO_BPM)

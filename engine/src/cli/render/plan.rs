@@ -56,6 +56,8 @@ impl Default for Recipe {
 #[serde(deny_unknown_fields, default)]
 struct Matrix {
     prompts: Vec<String>,
+    /// What all of them should not sound like.
+    negative: Option<String>,
     bpm: Vec<f64>,
     /// None at all leaves the key to the model.
     keys: Vec<String>,
@@ -76,6 +78,7 @@ impl Default for Matrix {
         let sampling = Sampling::default();
         Self {
             prompts: Vec::new(),
+            negative: None,
             bpm: vec![120.0],
             keys: Vec::new(),
             bars: vec![4],
@@ -193,6 +196,7 @@ fn requests(
                             model: model.clone(),
                             model_sha256: None,
                             prompt: asked(words, tempo_bpm, key),
+                            negative: matrix.negative.clone(),
                             length: Length::Bars {
                                 bars,
                                 beats_per_bar: matrix.beats_per_bar,
@@ -263,7 +267,9 @@ fn name(request: &GenerateRequest, recipe: &Recipe) -> String {
         (recipe.bits, recipe.rate, recipe.precision),
     );
     // Plain data: there is nothing in it that JSON can't say.
-    let asked = serde_json::to_string(&asked).unwrap_or_default();
+    let mut asked = serde_json::to_string(&asked).unwrap_or_default();
+    // Only where there is one: names from before there were any stay as they are.
+    asked.extend(request.negative().map(|text| format!("\n{text}")));
     let digest = Sha256::digest(asked.as_bytes());
     parts.push(
         digest[..3]

@@ -11,8 +11,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::Tensor;
-
 use super::PackedDecoder;
 use super::lanes::{Isa, LANES};
 use super::matrix::{Inputs, Matrix, Out, Take, Write};
@@ -22,9 +20,10 @@ use super::pointwise::{Activate, Norm};
 use super::shared::Shared;
 use super::team::{Member, Team};
 use crate::error::EngineError;
-use crate::musicgen::decoder::{Rows, place};
+use crate::musicgen::decoder::place;
+use crate::musicgen::rows::Rows;
 
-/// One text, one or several takes, step by step.
+/// One prompt, one or several takes, step by step. Rows lie as `[row of a take][take]`.
 #[derive(Debug)]
 pub struct PackedRun<'d> {
     decoder: &'d PackedDecoder,
@@ -32,17 +31,19 @@ pub struct PackedRun<'d> {
     /// Members that take part in a step.
     threads: AtomicUsize,
     takes: usize,
-    /// Takes, and again as many where there are rows without a prompt; those come last.
+    /// Of all takes.
     rows: usize,
+    /// Of all takes, those with a text; they come first.
+    with_text: usize,
     steps: usize,
-    x: Shared<f32>,      // [row][width_padded]
-    qkv: Shared<f32>,    // [row][head][query, key, value][head_padded]
-    heard: Shared<f32>,  // [row][head][head_padded]
-    inner: Shared<f32>,  // [row][inner_padded]
-    logits: Shared<f32>, // [row][codebooks × vocabulary, filled up]
-    past: Vec<Memory>,   // by layer, for [row][head]
-    text: Vec<Memory>,   // by layer, for [head]
-    tokens: usize,
+    x: Shared<f32>,               // [row][width_padded]
+    qkv: Shared<f32>,             // [row][head][query, key, value][head_padded]
+    heard: Shared<f32>,           // [row][head][head_padded]
+    inner: Shared<f32>,           // [row][inner_padded]
+    logits: Shared<f32>,          // [row][codebooks × vocabulary, filled up]
+    past: Vec<Memory>,            // by layer, for [row][head]
+    text: Vec<Memory>,            // by layer, for [text][head]
+    tokens: Vec<usize>,           // by text
     scratch: Vec<Mutex<Scratch>>, // by member
 }
 
@@ -57,19 +58,18 @@ impl<'d> PackedRun<'d> {
     pub(super) fn new(
         decoder: &'d PackedDecoder,
         team: Arc<Team>,
-        states: &Tensor,
-        rows: Rows,
+        rows: &Rows,
         takes: usize,
         steps: usize,
     ) -> Result<Self, EngineError> {
         let shape = decoder.plan.shape;
-        let (tokens, _) = states.dims2()?;
-        let rows = match rows {
-            Rows::Conditional => takes,
-            Rows::Guided => 2 * takes,
-        };
+        let texts = rows.texts();
+        let tokens = texts.iter().map(|states| states.dim(0));
+        let tokens: Vec<usize> = tokens.collect::<Result<_, _>>()?;
+        let longest = tokens.iter().copied().max().unwrap_or(0);
+        let rows = takes * rows.count();
         let past = HeadShape::new(shape.head_padded, steps);
-        let text = HeadShape::new(shape.head_padded, tokens);
+        let text = HeadShape::new(shape.head_padded, longest);
         // Beside rounded weights the loss is no more than theirs.
         let in_bytes = decoder.plan.layer.qkv.rounds();
         let widest = shape.inner.max(shape.heads_padded()).max(shape.width);
@@ -83,6 +83,7 @@ impl<'d> PackedRun<'d> {
             threads: AtomicUsize::new(team.members()),
             takes,
             rows,
+            with_text: takes * texts.len(),
             steps: 0,
             x: Shared::new(rows * shape.width_padded),
             qkv: Shared::new(rows * 3 * shape.heads_padded()),
@@ -93,14 +94,16 @@ impl<'d> PackedRun<'d> {
                 .map(|_| Memory::new(past, rows * shape.heads, in_bytes))
                 .collect(),
             text: (0..shape.layers)
-                .map(|_| Memory::new(text, shape.heads, false))
+                .map(|_| Memory::new(text, texts.len() * shape.heads, false))
                 .collect(),
             tokens,
             scratch: (0..team.members()).map(scratch).collect(),
             decoder,
             team,
         };
-        run.read_text(&states.flatten_all()?.to_vec1()?);
+        for (text, states) in texts.iter().enumerate() {
+            run.read_text(text, &states.flatten_all()?.to_vec1()?);
+        }
         Ok(run)
     }
 
@@ -109,25 +112,23 @@ impl<'d> PackedRun<'d> {
         self.threads.store(threads, Ordering::Relaxed);
     }
 
-    /// Keys and values of the text, `[tokens][width]`, for all layers, which are shared out
+    /// Keys and values of a text, `[tokens][width]`, for all layers, which are shared out
     /// among the members.
-    fn read_text(&self, states: &[f32]) {
+    fn read_text(&self, text: usize, states: &[f32]) {
+        let tokens = self.tokens[text];
         let (decoder, shape) = (self.decoder, &self.decoder.plan.shape);
         let heads = shape.heads_padded();
         self.team
             .run(self.threads.load(Ordering::Relaxed), &|member| {
                 let layers = member.part(shape.layers);
-                let mut inputs = Inputs::new(self.tokens, shape.width);
-                let (keys, values) = (
-                    Shared::new(self.tokens * heads),
-                    Shared::new(self.tokens * heads),
-                );
+                let mut inputs = Inputs::new(tokens, shape.width);
+                let (keys, values) = (Shared::new(tokens * heads), Shared::new(tokens * heads));
                 for layer in layers {
                     let (plan, packed) = decoder.layer(layer);
                     decoder.isa.run(Take {
                         inputs: &mut inputs,
                         matrix: &plan.cross_key,
-                        rows: self.tokens,
+                        rows: tokens,
                         from: states,
                         stride: shape.width,
                     });
@@ -138,14 +139,15 @@ impl<'d> PackedRun<'d> {
                             matrix.multiply(isa, packed, &inputs, tiles, Out::new(out, heads))
                         }
                     }
-                    for token in 0..self.tokens {
+                    for token in 0..tokens {
                         for head in 0..shape.heads {
                             let start = token * heads + head * shape.head_padded;
                             let part = start..start + shape.head_padded;
                             // SAFETY: the buffers are this member's own, and so is the layer.
                             unsafe {
                                 let (key, value) = (keys.read(part.clone()), values.read(part));
-                                self.text[layer].store(decoder.isa, head, token, key, value);
+                                let of = text * shape.heads + head;
+                                self.text[layer].store(decoder.isa, of, token, key, value);
                             }
                         }
                     }
@@ -176,8 +178,8 @@ impl<'d> PackedRun<'d> {
         self.steps += 1;
     }
 
-    /// The logits of the last step, `[codebook × vocabulary]`, of a row: those of all takes with
-    /// the prompt come first, then those without.
+    /// The logits of the last step, `[codebook × vocabulary]`, of a row: the first rows of all takes
+    /// come first, then the second ones, and so on.
     #[must_use]
     pub fn logits(&mut self, row: usize) -> &[f32] {
         let logits = self.decoder.plan.shape.logits();
@@ -195,8 +197,8 @@ impl<'d> PackedRun<'d> {
             ..
         } = decoder.plan.shape;
         let x = self.x.all();
-        let (prompted, blank) = x.split_at_mut(self.takes * width_padded);
-        for (x, tokens) in prompted
+        let (first, others) = x.split_at_mut(self.takes * width_padded);
+        for (x, tokens) in first
             .chunks_exact_mut(width_padded)
             .zip(tokens.chunks_exact(codebooks))
         {
@@ -210,7 +212,9 @@ impl<'d> PackedRun<'d> {
                 .zip(place(self.steps, width))
                 .for_each(|(x, value)| *x += value);
         }
-        blank.copy_from_slice(&prompted[..blank.len()]);
+        for row in others.chunks_exact_mut(first.len()) {
+            row.copy_from_slice(first);
+        }
     }
 
     /// A member's part of a step.
@@ -302,30 +306,32 @@ impl Hand<'_> {
         );
     }
 
-    /// Only rows with a prompt: attending to no text adds exactly zero (see `decoder`).
+    /// Only rows with a text: attending to no text adds exactly zero (see `decoder`).
     fn attend_to_text(&mut self, plan: &LayerPlan, packed: &[u8], text: &Memory) {
         let (run, shape) = (self.run, self.shape);
         let (heads, vectors) = (self.member.part(shape.heads), shape.head_padded / LANES);
-        self.norm(run.takes, &plan.cross_query, plan.cross_norm, packed);
+        self.norm(run.with_text, &plan.cross_query, plan.cross_norm, packed);
         let (tiles, stride) = (
             heads.start * vectors..heads.end * vectors,
             shape.heads_padded(),
         );
         self.multiply(&plan.cross_query, packed, tiles, Out::new(&run.qkv, stride));
-        for row in 0..run.takes {
+        for row in 0..run.with_text {
             for head in heads.clone() {
                 let at = row * stride + head * shape.head_padded;
                 // SAFETY: this member wrote this head's queries just now, nobody else touches
                 // them, and nobody writes to the text's memory any more.
                 unsafe {
                     let query = run.qkv.read(at..at + shape.head_padded);
-                    self.attend(row, head, text, head, run.tokens, query);
+                    let heard = row / run.takes;
+                    let of = heard * shape.heads + head;
+                    self.attend(row, head, text, of, run.tokens[heard], query);
                 }
             }
         }
         self.member.meet();
         self.project(
-            run.takes,
+            run.with_text,
             &plan.cross_out,
             packed,
             &run.heard,

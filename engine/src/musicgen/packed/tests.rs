@@ -47,6 +47,11 @@ fn states(tokens: usize, width: usize) -> Tensor {
     Tensor::from_vec(values, (tokens, width), &Device::Cpu).unwrap()
 }
 
+/// A row with a prompt and one without.
+fn guided(config: &DecoderConfig) -> Rows {
+    Rows::guided(states(5, config.hidden_size))
+}
+
 /// Tokens for a step of a take.
 fn tokens(config: &DecoderConfig, step: usize, take: usize) -> Vec<u32> {
     let token = |book: usize| ((step * 7 + take * 13 + book * 5) % (config.vocab_size + 1)) as u32;
@@ -58,18 +63,12 @@ fn logits(
     decoder: &PackedDecoder,
     config: &DecoderConfig,
     members: usize,
-    rows: Rows,
+    rows: &Rows,
     takes: &[usize],
     steps: usize,
 ) -> Vec<Vec<Vec<f32>>> {
     let mut run = decoder
-        .begin(
-            team(members),
-            &states(5, config.hidden_size),
-            rows,
-            takes.len(),
-            steps,
-        )
+        .begin(team(members), rows, takes.len(), steps)
         .unwrap();
     let mut all = Vec::new();
     for step in 0..steps {
@@ -78,7 +77,7 @@ fn logits(
             .flat_map(|&take| tokens(config, step, take))
             .collect();
         run.step(&tokens);
-        let count = takes.len() * if rows == Rows::Guided { 2 } else { 1 };
+        let count = takes.len() * rows.count();
         all.push((0..count).map(|row| run.logits(row).to_vec()).collect());
     }
     all
@@ -97,21 +96,61 @@ fn it_computes_what_the_exact_decoder_does() {
     for config in odd_shapes() {
         let weights = Weights::random(3).unwrap();
         let exact = Decoder::load(&config, &weights).unwrap();
-        let mut run = exact
-            .begin(&states(5, config.hidden_size), Rows::Guided, STEPS)
-            .unwrap();
+        let mut run = exact.begin(&guided(&config), STEPS).unwrap();
         let exact: Vec<_> = (0..STEPS)
             .map(|step| run.step(&tokens(&config, step, 0)).unwrap())
             .collect();
         for (precision, bound) in PACKED.into_iter().zip([1e-3, 0.02, 0.04, 0.4]) {
             let decoder = PackedDecoder::load(&config, precision, &weights).unwrap();
-            let got = logits(&decoder, &config, 2, Rows::Guided, &[0], STEPS);
+            let got = logits(&decoder, &config, 2, &guided(&config), &[0], STEPS);
             let mut worst = 0.0_f64;
             for (got, expect) in got.iter().flatten().zip(exact.iter().flatten()) {
                 worst = worst.max(distance(got, expect));
             }
             println!("{precision:?} {} wide: {worst:.1e}", config.hidden_size);
             assert!(worst < bound, "{precision:?} {config:?}: {worst}");
+        }
+    }
+}
+
+/// Two parts of a prompt and a negative one, of other lengths.
+#[test]
+fn rows_with_texts_of_their_own_are_computed_as_the_exact_decoder_does() {
+    const STEPS: usize = 24;
+    for config in odd_shapes() {
+        let weights = Weights::random(5).unwrap();
+        let texts = [5, 19, 2].map(|tokens| states(tokens, config.hidden_size));
+        let rows = Rows::new(texts.to_vec(), false);
+        let exact = Decoder::load(&config, &weights).unwrap();
+        let exactly = |rows: &Rows| {
+            let mut run = exact.begin(rows, STEPS).unwrap();
+            let step = |step| run.step(&tokens(&config, step, 0)).unwrap();
+            (0..STEPS).map(step).collect::<Vec<_>>()
+        };
+        let expect = exactly(&rows);
+        for (precision, bound) in PACKED.into_iter().zip([1e-3, 0.02, 0.04, 0.4]) {
+            let decoder = PackedDecoder::load(&config, precision, &weights).unwrap();
+            let got = logits(&decoder, &config, 2, &rows, &[0], STEPS);
+            let mut worst = 0.0_f64;
+            for (got, expect) in got.iter().flatten().zip(expect.iter().flatten()) {
+                worst = worst.max(distance(got, expect));
+            }
+            println!("{precision:?} {} wide: {worst:.1e}", config.hidden_size);
+            assert!(worst < bound, "{precision:?} {config:?}: {worst}");
+            // A row is what it is alone, and with other takes.
+            let together = logits(&decoder, &config, 3, &rows, &[3, 0, 1], STEPS);
+            for (row, text) in texts.iter().enumerate() {
+                let alone = Rows::conditional(text.clone());
+                let alone = logits(&decoder, &config, 1, &alone, &[0], STEPS);
+                for step in 0..STEPS {
+                    assert_eq!(got[step][row], alone[step][0], "{precision:?} row {row}");
+                    assert_eq!(together[step][row * 3 + 1], alone[step][0]);
+                }
+            }
+        }
+        let second = exactly(&Rows::conditional(texts[1].clone()));
+        for (together, alone) in expect.iter().zip(&second) {
+            assert!(distance(&together[1], &alone[0]) < 1e-5);
         }
     }
 }
@@ -124,22 +163,29 @@ fn a_take_is_the_same_alone_or_not_on_any_threads_and_processor() {
         for precision in PACKED {
             let load = || PackedDecoder::load(&config, precision, &weights).unwrap();
             let best = load();
-            let alone = |take| logits(&best, &config, 1, Rows::Guided, &[take], STEPS);
+            let alone = |take| logits(&best, &config, 1, &guided(&config), &[take], STEPS);
             let takes = [0, 1, 2, 3, 4];
-            let together = logits(&best, &config, 3, Rows::Guided, &takes, STEPS);
+            let together = logits(&best, &config, 3, &guided(&config), &takes, STEPS);
             for take in takes {
                 for (together, alone) in together.iter().zip(alone(take)) {
                     assert_eq!(together[take], alone[0], "{precision:?} take {take}");
                     assert_eq!(together[takes.len() + take], alone[1], "without a prompt");
                 }
             }
-            let unguided = logits(&best, &config, 2, Rows::Conditional, &[2], STEPS);
+            let unguided = logits(
+                &best,
+                &config,
+                2,
+                &Rows::conditional(states(5, config.hidden_size)),
+                &[2],
+                STEPS,
+            );
             for (unguided, guided) in unguided.iter().zip(alone(2)) {
                 assert_eq!(unguided[0], guided[0]);
             }
             for isa in Isa::all() {
                 let other = load().with_isa(isa);
-                let other = logits(&other, &config, 2, Rows::Guided, &[0], STEPS);
+                let other = logits(&other, &config, 2, &guided(&config), &[0], STEPS);
                 assert_eq!(other, alone(0), "{precision:?} {isa:?}");
             }
         }
