@@ -124,6 +124,10 @@ pub struct ClipFacts {
     /// this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_at_bpm: Option<f64>,
+    /// What was done to it since it was made, in words: part of it, backwards, another pitch. Making it
+    /// again gives what it was before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<String>,
     /// Key asked for.
     pub key: Option<String>,
     /// How it was fitted to its bars, if it was.

@@ -412,6 +412,7 @@ fn facts(model: &Model, request: &GenerateRequest, steps: u32, seconds: f64) -> 
         precision: model.precision(),
         length: request.length,
         made_at_bpm: None,
+        edited: None,
         key: request.key.clone(),
         fitted: None,
         steps,

@@ -116,6 +116,27 @@ pub fn compose(words: &str, tempo_bpm: Option<f64>, key: Option<Key>) -> String 
     text
 }
 
+/// A prompt without the tempo and the key that [`compose`] adds.
+#[must_use]
+pub fn words(prompt: &str) -> &str {
+    let mut words = prompt;
+    if let Some((before, last)) = words.rsplit_once(", ")
+        && last.parse::<Key>().is_ok()
+    {
+        words = before;
+    }
+    match words.rsplit_once(", ") {
+        Some((before, last)) if tempo(last) => before,
+        _ => words,
+    }
+}
+
+/// Whether this is a tempo as [`compose`] writes it.
+fn tempo(part: &str) -> bool {
+    let number = part.strip_suffix(" bpm");
+    number.is_some_and(|number| number.parse::<f64>().is_ok())
+}
+
 /// The first words of a prompt, up to its tempo and key, as parts of a file's name.
 #[must_use]
 pub fn name_words(prompt: &str) -> Vec<String> {

@@ -59,7 +59,11 @@ pub fn file_stem_of(facts: &ClipFacts, channels: &[Vec<f32>]) -> String {
         }
     }
     let hash = hash.finalize();
-    let short: String = hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let short: String = hash
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     format!("{}_{short}", name(facts))
 }
 

@@ -19,7 +19,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use barline_player::{Note, Outputs, Player, Settings, Transport};
+use barline_player::{Note, Outputs, Player, SLOTS, Settings, Transport};
 use nice_plug::prelude::{ActivateContext, Buffer};
 use nice_plug::prelude::{
     AsyncExecutor, AudioIOLayout, AuxiliaryBuffers, BufferConfig, ClapFeature, ClapPlugin,
@@ -79,8 +79,12 @@ impl Plugin for Barline {
         main_input_channels: None,
         main_output_channels: NonZeroU32::new(2),
         aux_input_ports: &[new_nonzero_u32(2)],
+        aux_output_ports: &[new_nonzero_u32(2); SLOTS],
         names: PortNames {
             aux_inputs: &["Side-chain"],
+            aux_outputs: &[
+                "Slot 1", "Slot 2", "Slot 3", "Slot 4", "Slot 5", "Slot 6", "Slot 7", "Slot 8",
+            ],
             ..PortNames::const_default()
         },
         ..AudioIOLayout::const_default()
@@ -128,7 +132,7 @@ impl Plugin for Barline {
     fn process(
         &mut self,
         buffer: &mut Buffer,
-        _aux: &mut AuxiliaryBuffers,
+        aux: &mut AuxiliaryBuffers,
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
         while let Some(event) = context.next_event() {
@@ -169,7 +173,10 @@ impl Plugin for Barline {
             gain: self.params.gain.value(),
             play: self.params.play.value(),
             sync: self.params.sync.value(),
-            ..Settings::default()
+            slot: usize::try_from(self.params.slot.value() - 1).ok(),
+            quantise: self.params.quantise.value().into(),
+            hear: self.params.hear.value().into(),
+            separate: self.params.separate.value(),
         };
         let frames = buffer.samples();
         let (rate_hz, playing, offline) = (self.rate_hz, host.playing, self.offline);
@@ -186,8 +193,13 @@ impl Plugin for Barline {
                 .wait(handle.busy(), presses, || self.player.receive());
         }
         if let [left, right, ..] = buffer.as_slice() {
-            self.player
-                .process(&transport, &settings, Outputs::stereo(left, right));
+            let mut outputs = Outputs::stereo(left, right);
+            for (place, buffer) in outputs.slots.iter_mut().zip(aux.outputs.iter_mut()) {
+                if let [left, right, ..] = buffer.as_slice() {
+                    *place = Some((&mut **left, &mut **right));
+                }
+            }
+            self.player.process(&transport, &settings, outputs);
         }
         ProcessStatus::KeepAlive
     }

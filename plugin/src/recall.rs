@@ -194,6 +194,7 @@ pub(crate) mod tests {
     pub(crate) fn facts() -> ClipFacts {
         ClipFacts {
             made_at_bpm: None,
+            edited: None,
             prompt: "drums, 120 bpm".into(),
             negative: None,
             model: "starter".into(),

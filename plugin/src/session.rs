@@ -16,6 +16,7 @@ mod feed;
 mod files;
 mod keeper;
 mod making;
+mod models;
 mod orders;
 mod slots;
 mod takes;

@@ -232,6 +232,7 @@ fn a_clip_is_held_to_its_recipe() {
         seed: 1,
         sampling: Sampling::default(),
         made_at_bpm: None,
+        edited: None,
         precision: crate::Precision::F32,
         length: Length::Bars {
             bars: 4,

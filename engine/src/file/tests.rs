@@ -10,6 +10,7 @@ fn recipe(rate_hz: u32, depth: Depth, length: Length) -> Recipe {
     Recipe {
         facts: ClipFacts {
             made_at_bpm: None,
+            edited: None,
             prompt: "dusty <drums> & \"bass\", 90 bpm, A minor".into(),
             negative: Some("crowd & <noise>".into()),
             model: "starter".into(),

@@ -105,7 +105,9 @@ impl<S: Screen> Worker<S> {
         }
         let id = match source {
             Source::Library(id) => Some(id.clone()),
-            other => self.find(other).and_then(|take| take.library.get().cloned()),
+            other => self
+                .find(other)
+                .and_then(|take| take.library.get().cloned()),
         };
         match id {
             Some(id) => self.reveal_in_library(id),
@@ -149,7 +151,10 @@ fn as_it_sounds(
     }
     let fade_frames = |fade_beats: f64| frame(fade_beats).min((end - start) / 2);
     let (fade_in, fade_out) = if settings.one_shot {
-        let fades = (fade_frames(settings.fade_in_beats), fade_frames(settings.fade_out_beats));
+        let fades = (
+            fade_frames(settings.fade_in_beats),
+            fade_frames(settings.fade_out_beats),
+        );
         if fades != (0, 0) {
             told.push("faded".to_owned());
         }

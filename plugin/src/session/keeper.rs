@@ -183,7 +183,9 @@ impl<W: Fn()> Shop<W> {
         let kept = match file::wav_bytes(&recipe, &take.channels) {
             Ok(bytes) => library.add(&bytes, &facts_of(take, facts, &recipe)),
             Err(error) => {
-                self.say(News::Trouble(format!("the take is not in the library: {error}")));
+                self.say(News::Trouble(format!(
+                    "the take is not in the library: {error}"
+                )));
                 return;
             }
         };

@@ -28,8 +28,6 @@ pub(super) struct Making {
     /// Where the first goes.
     slot: usize,
     takes: u32,
-    /// It was asked for by a project that was opened, or is the project's own.
-    of_project: bool,
 }
 
 /// One take.
@@ -52,7 +50,11 @@ impl Making {
 
     /// The take that can be heard already.
     pub(super) fn heard(&self) -> Option<&Take> {
-        self.parts.first().filter(|part| part.number == 0)?.take.as_ref()
+        self.parts
+            .first()
+            .filter(|part| part.number == 0)?
+            .take
+            .as_ref()
     }
 }
 
@@ -80,7 +82,6 @@ impl<S: Screen> Worker<S> {
             model: project.model.clone(),
             model_sha256: None,
             prompt: wording::prompt(&project, tempo_bpm),
-            negative: None,
             length: Length::Bars {
                 bars: self.params.bars.value().unsigned_abs(),
                 beats_per_bar: project.beats_per_bar,
@@ -88,6 +89,7 @@ impl<S: Screen> Worker<S> {
             },
             fit: Some(fit(&self.params)),
             sampling: sampling(&self.params),
+            negative: Some(project.negative.trim().to_owned()).filter(|text| !text.is_empty()),
             seed: project.seed,
             precision: None,
             threads: None,
@@ -151,7 +153,9 @@ impl<S: Screen> Worker<S> {
             return None;
         };
         if facts.steps == 0 {
-            self.say_error(&"this clip is a file and was not made from a prompt: type one and generate");
+            self.say_error(
+                &"this clip is a file and was not made from a prompt: type one and generate",
+            );
             return None;
         }
         Some(again(&facts, self.params.project.read().1))
@@ -179,7 +183,6 @@ impl<S: Screen> Worker<S> {
                     parts: parts.map(part).collect(),
                     slot,
                     takes,
-                    of_project,
                 });
                 self.params.project.keep_generating(of_project);
                 self.snapshot.message = None;
@@ -337,7 +340,11 @@ impl<S: Screen> Worker<S> {
 
     fn part_ended(&mut self) {
         self.changed = true;
-        if self.making.as_ref().is_some_and(|making| making.parts.is_empty()) {
+        if self
+            .making
+            .as_ref()
+            .is_some_and(|making| making.parts.is_empty())
+        {
             self.making = None;
             self.params.project.keep_generating(false);
             self.show(Phase::Idle);
@@ -362,7 +369,12 @@ impl<S: Screen> Worker<S> {
 
     /// Ends the jobs and takes what they made so far out of the player; the clip before goes on.
     pub(super) fn drop_job(&mut self) {
-        for part in self.making.take().into_iter().flat_map(|making| making.parts) {
+        for part in self
+            .making
+            .take()
+            .into_iter()
+            .flat_map(|making| making.parts)
+        {
             part.job.cancel();
             if let Some(feed) = part.feed {
                 self.control.discard(feed.id);
@@ -395,6 +407,7 @@ fn again(facts: &ClipFacts, project: Project) -> GenerateRequest {
         length: facts.made_length(),
         fit: facts.fit(),
         sampling: facts.sampling,
+        negative: facts.negative.clone(),
         seed: facts.seed,
         precision: Some(facts.precision),
         threads: None,

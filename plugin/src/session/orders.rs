@@ -20,7 +20,9 @@ impl<S: Screen> Worker<S> {
         }
         match &mut self.keeper {
             Some(keeper) => keeper.order(order),
-            None => self.say_error(&"the system has no room for another thread: close other programs"),
+            None => {
+                self.say_error(&"the system has no room for another thread: close other programs")
+            }
         }
     }
 
@@ -64,7 +66,9 @@ impl<S: Screen> Worker<S> {
         let room = 1 + empty.len();
         if paths.len() > room {
             let left = paths.len() - room;
-            self.say_error(&format!("{left} files found no empty slot: empty one and drop them again"));
+            self.say_error(&format!(
+                "{left} files found no empty slot: empty one and drop them again"
+            ));
         }
         for (path, slot) in paths.into_iter().zip(std::iter::once(first).chain(empty)) {
             self.order(Order::Import {
@@ -83,7 +87,9 @@ impl<S: Screen> Worker<S> {
                 self.place(slot, Some(take));
             }
             (None, Source::Library(id)) => self.load_from_library(id, Then::Place(slot)),
-            (None, _) => self.say_error(&"this clip is not here any more: take it from the library"),
+            (None, _) => {
+                self.say_error(&"this clip is not here any more: take it from the library")
+            }
         }
     }
 
@@ -91,7 +97,9 @@ impl<S: Screen> Worker<S> {
         match (self.find(&source), source) {
             (Some(take), source) => self.preview(Some((source, take))),
             (None, Source::Library(id)) => self.load_from_library(id, Then::Preview),
-            (None, _) => self.say_error(&"this clip is not here any more: take it from the library"),
+            (None, _) => {
+                self.say_error(&"this clip is not here any more: take it from the library")
+            }
         }
     }
 
@@ -155,7 +163,11 @@ impl<S: Screen> Worker<S> {
             let _ = known.library.set(id.clone());
         }
         for slot in 0..self.slots.len() {
-            if self.slots[slot].own.as_ref().is_some_and(|own| own.id == take) {
+            if self.slots[slot]
+                .own
+                .as_ref()
+                .is_some_and(|own| own.id == take)
+            {
                 self.keep(slot);
             }
         }

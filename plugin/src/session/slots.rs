@@ -40,11 +40,6 @@ pub(super) struct Preview {
 }
 
 impl<S: Screen> Worker<S> {
-    /// A slot that exists.
-    pub(super) fn slot(&self, slot: usize) -> Option<&Slot> {
-        self.slots.get(slot)
-    }
-
     /// The slot that plays with the host, if any.
     pub(super) fn base_slot(&self) -> Option<usize> {
         usize::try_from(self.params.slot.value() - 1)
@@ -150,8 +145,7 @@ impl<S: Screen> Worker<S> {
             };
             match recall::unpack(saved) {
                 Ok(clip) => {
-                    let mut take =
-                        Take::whole(clip.rate_hz, clip.channels, saved.facts.clone());
+                    let mut take = Take::whole(clip.rate_hz, clip.channels, saved.facts.clone());
                     take.raw = clip.raw;
                     take.saved = Some(saved.clone());
                     if let Some(id) = &saved.library {

@@ -26,7 +26,8 @@ pub(super) struct Takes {
 impl Takes {
     pub(super) fn add(&mut self, take: Arc<Take>) {
         self.list.push_front(take);
-        let bytes = |list: &VecDeque<Arc<Take>>| list.iter().map(|take| take.bytes()).sum::<usize>();
+        let bytes =
+            |list: &VecDeque<Arc<Take>>| list.iter().map(|take| take.bytes()).sum::<usize>();
         while self.list.len() > MOST || self.list.len() > 1 && bytes(&self.list) > MOST_BYTES {
             self.list.pop_back();
         }
@@ -90,7 +91,8 @@ pub(super) fn score(facts: &ClipFacts) -> Option<u32> {
 /// What the words of a licence come down to.
 pub(super) fn rights(words: &str) -> Rights {
     let words = words.to_lowercase();
-    if words.contains("non-commercial") || words.contains("noncommercial") || words.contains("-nc") {
+    if words.contains("non-commercial") || words.contains("noncommercial") || words.contains("-nc")
+    {
         Rights::NonCommercial
     } else if words.contains("commercial") {
         Rights::Commercial

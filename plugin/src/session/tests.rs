@@ -14,7 +14,7 @@ use crate::recall::{self, tests::facts};
 use crate::state::SavedClip;
 use crate::view::{Message, Phase, Source};
 
-mod follow;
+mod versions;
 
 struct NoScreen;
 

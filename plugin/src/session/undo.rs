@@ -122,18 +122,14 @@ impl<S: Screen> Worker<S> {
 
     fn go_to(&mut self, moment: Moment) {
         self.undo.last = None;
-        let Moment { project, clips } = moment;
-        self.params.project.update(|current| {
-            *current = Project {
-                selected: current.selected,
-                seed: if project.seed_locked {
-                    project.seed
-                } else {
-                    current.seed
-                },
-                model: current.model.clone(),
-                ..project
-            };
+        let Moment { mut project, clips } = moment;
+        self.params.project.update(move |current| {
+            project.selected = current.selected;
+            if !project.seed_locked {
+                project.seed = current.seed;
+            }
+            project.model.clone_from(&current.model);
+            *current = project;
         });
         for (slot, clip) in clips.into_iter().enumerate() {
             self.place(slot, clip);

@@ -37,8 +37,9 @@ pub(super) struct Form {
 /// The versions of one slot's clip.
 #[derive(Default)]
 pub(super) struct Versions {
-    /// What plays.
+    /// What plays, and what is to play.
     form: Form,
+    wanted: Form,
     /// Those that are not its own; the newest last.
     kept: VecDeque<(Form, Arc<Take>)>,
     /// One that it can't be brought to, however often one tries.
@@ -109,7 +110,8 @@ impl<S: Screen> Worker<S> {
             let Some((form, own)) = self.wish_of(slot, wish) else {
                 continue;
             };
-            let place = &self.slots[slot];
+            let place = &mut self.slots[slot];
+            place.versions.wanted = form;
             let here = if form == Form::default() {
                 Some(own.clone())
             } else {
@@ -140,6 +142,19 @@ impl<S: Screen> Worker<S> {
             (None, Some((slot, form, own))) => self.begin_refit(slot, form, own),
             _ => {}
         }
+    }
+
+    /// Whether a slot's clip waits for another version of it.
+    pub(super) fn refits(&self, slot: usize) -> bool {
+        self.slots.get(slot).is_some_and(|place| {
+            let Versions {
+                form,
+                wanted,
+                refused,
+                ..
+            } = &place.versions;
+            place.own.is_some() && form != wanted && *refused != Some(*wanted)
+        })
     }
 
     /// What a slot's clip is to be brought to; tells the panel on the way.

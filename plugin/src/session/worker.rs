@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Select};
 
 use super::feed::Arrival;
 use super::files::Errand;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Order};
 use super::making::Making;
 use super::slots::{Preview, Slot};
 use super::takes::Takes;
@@ -35,6 +35,8 @@ const PACE_IDLE: Duration = Duration::from_millis(40);
 const STALE: Duration = Duration::from_millis(300);
 /// Peaks fall by this in a second, so that an eye can follow.
 const PEAK_FALL_DB: f32 = 24.0;
+/// How often an open panel looks whether other instances changed the library.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Prompts that can be called back.
 const HISTORY: usize = 100;
 
@@ -69,6 +71,8 @@ pub(super) struct Worker<S: Screen> {
     pub(super) changed: bool,
     published: Instant,
     heard: Instant,
+    /// When the library was last asked whether others changed it.
+    looked: Instant,
     /// Peaks as the panel sees them, and when they were last let fall.
     peaks: ([f32; 2], Instant),
 }
@@ -106,6 +110,7 @@ impl<S: Screen> Worker<S> {
             changed: false,
             published: Instant::now(),
             heard: Instant::now(),
+            looked: Instant::now(),
             peaks: ([0.0; 2], Instant::now()),
         }
     }
@@ -181,7 +186,10 @@ impl<S: Screen> Worker<S> {
         self.making.is_none()
             && self.refit.is_none()
             && self.errands.is_empty()
-            && self.keeper.as_ref().is_none_or(|keeper| keeper.reading == 0)
+            && self
+                .keeper
+                .as_ref()
+                .is_none_or(|keeper| keeper.reading == 0)
             && self.control.waiting() == 0
     }
 
@@ -221,7 +229,9 @@ impl<S: Screen> Worker<S> {
             }
             UiAction::Select(slot) => {
                 let slot = slot.min(SLOTS - 1);
-                self.params.project.update(|project| project.selected = slot);
+                self.params
+                    .project
+                    .update(|project| project.selected = slot);
                 self.changed = true;
             }
             UiAction::Preview(None) => self.preview(None),
@@ -320,14 +330,28 @@ impl<S: Screen> Worker<S> {
         let fall = 10.0_f32.powf(-PEAK_FALL_DB / 20.0 * self.peaks.1.elapsed().as_secs_f32());
         let mut peaks = self.peaks.0.map(|peak| peak * fall);
         for (peak, new) in peaks.iter_mut().zip(status.peaks) {
-            *peak = if peak.max(new) < 1e-4 { 0.0 } else { peak.max(new) };
+            *peak = if peak.max(new) < 1e-4 {
+                0.0
+            } else {
+                peak.max(new)
+            };
         }
         self.peaks = (peaks, Instant::now());
         news |= self.shared.live.set_peaks(peaks);
         if news {
             self.screen.repaint();
         }
-        if let Some(shown) = self.revealing.as_ref().and_then(|pending| pending.outcome()) {
+        if self.screen.is_open() && self.looked.elapsed() > LOOK_EVERY {
+            self.looked = Instant::now();
+            if let Some(keeper) = &mut self.keeper {
+                keeper.order(Order::Look);
+            }
+        }
+        if let Some(shown) = self
+            .revealing
+            .as_ref()
+            .and_then(|pending| pending.outcome())
+        {
             self.revealing = None;
             if let Err(error) = shown {
                 self.say_error(&error);

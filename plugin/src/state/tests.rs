@@ -41,6 +41,8 @@ fn saved_clip() -> Arc<SavedClip> {
         raw: None,
         facts: ClipFacts {
             made_at_bpm: None,
+            negative: None,
+            edited: None,
             prompt: "drums".into(),
             model: "starter".into(),
             model_sha256: "00".into(),
@@ -200,9 +202,15 @@ fn what_is_over_the_limit_stays_behind_with_its_recipe() {
     let (_, heard) = load(&BarlineParams::default(), &field);
     let clips = &heard[0].clips;
     let flac = |slot: usize| clips[slot].as_ref().unwrap().flac.as_ref().map(String::len);
-    assert_eq!([flac(0), flac(1), flac(4)], [Some(600 << 10), None, Some(300 << 10)]);
+    assert_eq!(
+        [flac(0), flac(1), flac(4)],
+        [Some(600 << 10), None, Some(300 << 10)]
+    );
     let behind = clips[1].as_ref().unwrap();
-    assert_eq!((&behind.library, behind.facts.seed), (&Some("ab".into()), u64::MAX));
+    assert_eq!(
+        (&behind.library, behind.facts.seed),
+        (&Some("ab".into()), u64::MAX)
+    );
 }
 
 #[test]

@@ -93,11 +93,7 @@ fn packed(rate_hz: u32, channels: Vec<Vec<f32>>, facts: ClipFacts) -> Result<Tak
 
 /// A file of any program: a loop where it is one, else as it is, with silence up to the bar line, at
 /// the tempo given.
-fn read_file(
-    path: &Path,
-    tempo_bpm: f64,
-    beats_per_bar: u32,
-) -> Result<(Take, String), String> {
+fn read_file(path: &Path, tempo_bpm: f64, beats_per_bar: u32) -> Result<(Take, String), String> {
     let name = path
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
@@ -122,10 +118,6 @@ fn read_file(
         beats_per_bar,
         frames: None,
     };
-    let title = read.title.unwrap_or_else(|| {
-        let stem = path.file_stem().unwrap_or_default();
-        stem.to_string_lossy().into_owned()
-    });
     let (length, key, fitted, told) = match extend::adopt(&channels, rate_hz, &asked) {
         Ok(loops) => {
             channels = loops.channels;
@@ -150,11 +142,17 @@ fn read_file(
                 beats_per_bar,
                 tempo_bpm,
             };
-            (length, None, None, format!("{name}: played as it is, no loop ({why})"))
+            (
+                length,
+                None,
+                None,
+                format!("{name}: played as it is, no loop ({why})"),
+            )
         }
     };
     let facts = ClipFacts {
-        prompt: title,
+        prompt: read.title,
+        negative: None,
         model: name.clone(),
         model_sha256: String::new(),
         rights: format!("The rights are those of the file {name}."),
