@@ -170,6 +170,60 @@ def into_us(example, kind, files):
     target.end()
 
 
+def drop_properties(window) -> str:
+    found = desktop.run("xprop", "-id", str(window), "XdndProxy", "XdndAware")
+    return found.replace("no such atom on any window", "not found")
+
+
+def into_us_in_a_host(example, host_kind, takes, source_kind, files):
+    """The window that sources see first is then the host's."""
+    name = f"{source_kind.upper()} to {host_kind.upper()} host that {'takes drops itself' if takes else 'takes none'}"
+    if host_kind == "plain":
+        host, socket = ours(example)
+        desktop.run("xdotool", "windowsize", "--sync", str(socket), "320", "300")
+        host_window = socket
+    else:
+        host, host_window = toolkit(host_kind, "--host", *(["--take"] if takes else []))
+        socket = json.loads(next(line for line in host.lines if line.startswith('{"socket"')))["socket"]
+    untouched = drop_properties(host_window)
+    target, window = ours(example, "--listen", "--parent", str(socket))
+    pointer.place(host_window, 40, 60)
+    source, giver = toolkit(source_kind, "--give", *files)
+    pointer.place(giver, 600, 60)
+    begin = pointer.middle(giver)
+    left, top, *_ = pointer.geometry(window)
+    # The listener looks for the host's window once a second.
+    time.sleep(1.2)
+    pointer.drag(begin, (left + 50, top + 70))
+    line = target.line("event Drop", 3) or ""
+    check(f"{name}: into the editor", str(files[0]) in line and "x: 50, y: 70" in line, line)
+    time.sleep(0.5)
+    left, top, *_ = pointer.geometry(host_window)
+    if takes:
+        pointer.press(begin)
+        # By way of the editor: it must let go.
+        over, beside = (left + 50, top + 150), (left + 50, top + 40)
+        pointer.carry(begin, over)
+        pointer.carry(over, beside)
+        pointer.release()
+        took = json.loads(host.line('{"took"', 3) or "{}").get("took", [])
+        passed = [path_of(uri) for uri in took] == files and target.line("event Leave", 2) is not None
+        check(f"{name}: beside it", passed, took)
+    else:
+        pointer.drag(begin, (left + 50, top + 280))
+        check(f"{name}: not beside it", target.line("event Drop", 0.5) is None)
+    before = drop_properties(host_window)
+    target.tell("quit")
+    target.child.wait(5)
+    after = drop_properties(host_window)
+    check(f"{name}: left as it was", after == untouched and "XdndProxy(WINDOW)" in before, f"{before!r} {after!r}")
+    if takes:
+        pointer.drag(begin, (left + 50, top + 40))
+        check(f"{name}: and takes drops as before", host.line('{"took"', 3) is not None)
+    for program in (source, host, target):
+        program.end()
+
+
 def one_of_ours_to_another(example, files):
     target, window = ours(example, "--listen")
     pointer.place(window, 600, 60)
@@ -225,6 +279,8 @@ def main():
         into_us(example, "gtk", files)
         into_us(example, "qt", files)
         one_of_ours_to_another(example, files[:1])
+        for host, takes, source in (("plain", False, "gtk"), ("gtk", True, "qt"), ("qt", True, "gtk")):
+            into_us_in_a_host(example, host, takes, source, files)
         clipboard(example, files[0])
         check("the files lie where they lay", all(len(file.read_bytes()) == 20_000 for file in files))
     finish()
