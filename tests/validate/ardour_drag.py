@@ -130,8 +130,7 @@ def main():
     if missing:
         check("Ardour and the tools for a display", False, f"{', '.join(missing)} missing")
         finish()
-    subprocess.run(["cargo", "build", "--quiet", "--package", "barline-drag", "--example", "drag_window"], cwd=HERE, check=True)
-    example = args.barline.parents[1] / "debug/examples/drag_window"
+    example = pointer.example(args.barline)
     wav = args.folder / NAME
     raw = tone(wav)
     before = wav.read_bytes()

@@ -256,8 +256,7 @@ def main():
         words = toolkits.stderr.decode().strip().rsplit("\n", 1)[-1]
         check("the tools for drags", False, f"{', '.join(tools)} {words} missing, see apt.txt")
         finish()
-    subprocess.run(["cargo", "build", "--quiet", "--package", "barline-drag", "--example", "drag_window"], cwd=HERE, check=True)
-    example = args.barline.parents[1] / "debug/examples/drag_window"
+    example = pointer.example(args.barline)
     os.environ["QT_QPA_PLATFORM"] = "xcb"
     os.environ["GDK_BACKEND"] = "x11"
     folder = args.folder / "a drag"
