@@ -228,6 +228,12 @@ def one_of_ours_to_another(example, files):
     target, window = ours(example, "--listen")
     pointer.place(window, 600, 60)
     out = Out(example, files)
+    target.tell("refuse")
+    time.sleep(0.1)
+    outcome = out.drag_to(pointer.middle(window))
+    check("a panel that refuses", outcome == "Refused" and target.line("event Drop", 0.3) is None, outcome)
+    target.tell("welcome")
+    time.sleep(0.1)
     outcome = out.drag_to(pointer.middle(window))
     line = target.line("event Drop", 3) or ""
     check("from one of our windows to another", outcome == "Dropped" and str(files[0]) in line, f"{outcome}, {line}")
@@ -246,6 +252,44 @@ def clipboard(example, file):
     check("copied: GTK pastes the file", line == "copy Some(Ok(()))" and decoded == [file], f"{line}, {pasted}")
     check("copied as file managers do", pasted.get("gnome") == f"copy\n{uri}" and pasted.get("text") == str(file), pasted)
     first.end()
+    again = pointer.Program(example, "--copy", file, "--copy", file, "--copy", file)
+    lines = [again.line("copy ") for _ in range(3)]
+    time.sleep(0.3)
+    names = [task.read_text().strip() for task in Path(f"/proc/{again.child.pid}/task").glob("*/comm")]
+    owners = sum(name.startswith("barline clip") for name in names)
+    check("a copy replaces the one before", lines == ["copy Some(Ok(()))"] * 3 and owners == 1, names)
+    again.end()
+
+
+def errands(example, folder):
+    """What needs no file manager and no dialog, and what is said where there is none."""
+    file, home = folder / NAME, folder / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    nowhere = {"PATH": str(home), "HOME": str(home)}
+
+    def said(what, file, environment=nowhere):
+        program = pointer.Program(example, f"--{what}", file, env=os.environ | environment)
+        line = program.line(f"{what} ", 10)
+        program.end()
+        return line
+
+    found = said("reveal", folder / "missing.wav")
+    check("a missing file is not shown", (found or "").startswith("reveal Some(Err(Missing("), found)
+    found = said("reveal", file)
+    check("no file manager: said with the path", (found or "").startswith("reveal Some(Err(NoFileManager("), found)
+    found = said("save", file)
+    check("no dialog: said", found == "save Some(Err(NoDialog))", found)
+    # A bin on the same disk is a move; on another the bin is that disk's.
+    trash = {"HOME": str(home), "XDG_DATA_HOME": str(home / "data")}
+    held = file.read_bytes()
+    found = said("bin", file, trash)
+    binned = [path for path in home.rglob("*.wav") if path.read_bytes() == held]
+    passed = found == "bin Some(Ok(()))" and not file.exists() and len(binned) == 1
+    check("the bin has the file, and where it came from", passed and len(list(home.rglob("*.trashinfo"))) == 1, found)
+    found = said("bin", file, trash)
+    check("a file that is gone already", (found or "").startswith("bin Some(Err(Missing("), found)
+    binned[0].rename(file)
 
 
 def main():
@@ -281,6 +325,7 @@ def main():
         for host, takes, source in (("plain", False, "gtk"), ("gtk", True, "qt"), ("qt", True, "gtk")):
             into_us_in_a_host(example, host, takes, source, files)
         clipboard(example, files[0])
+        errands(example, folder)
         check("the files lie where they lay", all(len(file.read_bytes()) == 20_000 for file in files))
     finish()
 

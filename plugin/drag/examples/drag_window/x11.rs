@@ -88,6 +88,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
             Ok("cancel") => drag.iter().for_each(Drag::cancel),
             Ok("forget") => drag = None,
             Ok("refuse") => drops.iter().for_each(|drops| drops.set_welcome(false)),
+            Ok("welcome") => drops.iter().for_each(|drops| drops.set_welcome(true)),
             Ok("close") => {
                 connection.destroy_window(id)?;
                 connection.flush()?;
