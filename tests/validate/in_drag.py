@@ -170,10 +170,70 @@ def into_us(example, kind, files):
     target.end()
 
 
+def drop_properties(window) -> str:
+    found = desktop.run("xprop", "-id", str(window), "XdndProxy", "XdndAware")
+    return found.replace("no such atom on any window", "not found")
+
+
+def into_us_in_a_host(example, host_kind, takes, source_kind, files):
+    """The window that sources see first is then the host's."""
+    name = f"{source_kind.upper()} to {host_kind.upper()} host that {'takes drops itself' if takes else 'takes none'}"
+    if host_kind == "plain":
+        host, socket = ours(example)
+        desktop.run("xdotool", "windowsize", "--sync", str(socket), "320", "300")
+        host_window = socket
+    else:
+        host, host_window = toolkit(host_kind, "--host", *(["--take"] if takes else []))
+        socket = json.loads(next(line for line in host.lines if line.startswith('{"socket"')))["socket"]
+    untouched = drop_properties(host_window)
+    target, window = ours(example, "--listen", "--parent", str(socket))
+    pointer.place(host_window, 40, 60)
+    source, giver = toolkit(source_kind, "--give", *files)
+    pointer.place(giver, 600, 60)
+    begin = pointer.middle(giver)
+    left, top, *_ = pointer.geometry(window)
+    # The listener looks for the host's window once a second.
+    time.sleep(1.2)
+    pointer.drag(begin, (left + 50, top + 70))
+    line = target.line("event Drop", 3) or ""
+    check(f"{name}: into the editor", str(files[0]) in line and "x: 50, y: 70" in line, line)
+    time.sleep(0.5)
+    left, top, *_ = pointer.geometry(host_window)
+    if takes:
+        pointer.press(begin)
+        # By way of the editor: it must let go.
+        over, beside = (left + 50, top + 150), (left + 50, top + 40)
+        pointer.carry(begin, over)
+        pointer.carry(over, beside)
+        pointer.release()
+        took = json.loads(host.line('{"took"', 3) or "{}").get("took", [])
+        passed = [path_of(uri) for uri in took] == files and target.line("event Leave", 2) is not None
+        check(f"{name}: beside it", passed, took)
+    else:
+        pointer.drag(begin, (left + 50, top + 280))
+        check(f"{name}: not beside it", target.line("event Drop", 0.5) is None)
+    before = drop_properties(host_window)
+    target.tell("quit")
+    target.child.wait(5)
+    after = drop_properties(host_window)
+    check(f"{name}: left as it was", after == untouched and "XdndProxy(WINDOW)" in before, f"{before!r} {after!r}")
+    if takes:
+        pointer.drag(begin, (left + 50, top + 40))
+        check(f"{name}: and takes drops as before", host.line('{"took"', 3) is not None)
+    for program in (source, host, target):
+        program.end()
+
+
 def one_of_ours_to_another(example, files):
     target, window = ours(example, "--listen")
     pointer.place(window, 600, 60)
     out = Out(example, files)
+    target.tell("refuse")
+    time.sleep(0.1)
+    outcome = out.drag_to(pointer.middle(window))
+    check("a panel that refuses", outcome == "Refused" and target.line("event Drop", 0.3) is None, outcome)
+    target.tell("welcome")
+    time.sleep(0.1)
     outcome = out.drag_to(pointer.middle(window))
     line = target.line("event Drop", 3) or ""
     check("from one of our windows to another", outcome == "Dropped" and str(files[0]) in line, f"{outcome}, {line}")
@@ -192,6 +252,44 @@ def clipboard(example, file):
     check("copied: GTK pastes the file", line == "copy Some(Ok(()))" and decoded == [file], f"{line}, {pasted}")
     check("copied as file managers do", pasted.get("gnome") == f"copy\n{uri}" and pasted.get("text") == str(file), pasted)
     first.end()
+    again = pointer.Program(example, "--copy", file, "--copy", file, "--copy", file)
+    lines = [again.line("copy ") for _ in range(3)]
+    time.sleep(0.3)
+    names = [task.read_text().strip() for task in Path(f"/proc/{again.child.pid}/task").glob("*/comm")]
+    owners = sum(name.startswith("barline clip") for name in names)
+    check("a copy replaces the one before", lines == ["copy Some(Ok(()))"] * 3 and owners == 1, names)
+    again.end()
+
+
+def errands(example, folder):
+    """What needs no file manager and no dialog, and what is said where there is none."""
+    file, home = folder / NAME, folder / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    nowhere = {"PATH": str(home), "HOME": str(home)}
+
+    def said(what, file, environment=nowhere):
+        program = pointer.Program(example, f"--{what}", file, env=os.environ | environment)
+        line = program.line(f"{what} ", 10)
+        program.end()
+        return line
+
+    found = said("reveal", folder / "missing.wav")
+    check("a missing file is not shown", (found or "").startswith("reveal Some(Err(Missing("), found)
+    found = said("reveal", file)
+    check("no file manager: said with the path", (found or "").startswith("reveal Some(Err(NoFileManager("), found)
+    found = said("save", file)
+    check("no dialog: said", found == "save Some(Err(NoDialog))", found)
+    # A bin on the same disk is a move; on another the bin is that disk's.
+    trash = {"HOME": str(home), "XDG_DATA_HOME": str(home / "data")}
+    held = file.read_bytes()
+    found = said("bin", file, trash)
+    binned = [path for path in home.rglob("*.wav") if path.read_bytes() == held]
+    passed = found == "bin Some(Ok(()))" and not file.exists() and len(binned) == 1
+    check("the bin has the file, and where it came from", passed and len(list(home.rglob("*.trashinfo"))) == 1, found)
+    found = said("bin", file, trash)
+    check("a file that is gone already", (found or "").startswith("bin Some(Err(Missing("), found)
+    binned[0].rename(file)
 
 
 def main():
@@ -202,8 +300,7 @@ def main():
         words = toolkits.stderr.decode().strip().rsplit("\n", 1)[-1]
         check("the tools for drags", False, f"{', '.join(tools)} {words} missing, see apt.txt")
         finish()
-    subprocess.run(["cargo", "build", "--quiet", "--package", "barline-drag", "--example", "drag_window"], cwd=HERE, check=True)
-    example = args.barline.parents[1] / "debug/examples/drag_window"
+    example = pointer.example(args.barline)
     os.environ["QT_QPA_PLATFORM"] = "xcb"
     os.environ["GDK_BACKEND"] = "x11"
     folder = args.folder / "a drag"
@@ -225,7 +322,10 @@ def main():
         into_us(example, "gtk", files)
         into_us(example, "qt", files)
         one_of_ours_to_another(example, files[:1])
+        for host, takes, source in (("plain", False, "gtk"), ("gtk", True, "qt"), ("qt", True, "gtk")):
+            into_us_in_a_host(example, host, takes, source, files)
         clipboard(example, files[0])
+        errands(example, folder)
         check("the files lie where they lay", all(len(file.read_bytes()) == 20_000 for file in files))
     finish()
 

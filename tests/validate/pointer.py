@@ -4,11 +4,28 @@ import re
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import desktop
 
+HERE = Path(__file__).resolve().parent
+
 # Toolkits take a drag for one only when it looks like a hand's.
 STEPS, STEP_SECONDS = 12, 0.02
+
+
+def example(barline: Path) -> Path:
+    """The example of `plugin/drag`. The tests' build has made it, and is not made again: for this
+    package alone, its dependencies would be built anew."""
+    program = barline.parents[1] / "debug/examples/drag_window"
+    sources = (HERE.parents[1] / "plugin/drag").rglob("*.rs")
+    newest = max(source.stat().st_mtime for source in sources)
+    if not program.is_file() or program.stat().st_mtime < newest:
+        command = ["cargo", "build", "--quiet", "--package", "barline-drag", "--example", "drag_window"]
+        subprocess.run(command, cwd=HERE, check=True)
+        # Cargo leaves it alone when only words have changed.
+        program.touch()
+    return program
 
 
 class Program:

@@ -1,8 +1,10 @@
 //! A plain X11 window that drags, takes drops and does all else that this crate does, for the
-//! tests: `drag_window [--drag FILE…] [--listen] [--copy FILE] [--reveal FILE] [--bin FILE] [--save FILE]`.
+//! tests: `drag_window [--drag FILE…] [--listen] [--parent WINDOW] [--window WINDOW]
+//! [--copy FILE] [--reveal FILE] [--bin FILE] [--save FILE]`.
 //!
-//! Prints a line for everything that happens. Runs until its window is closed, until `quit`
-//! comes on standard input, or until nothing is left to wait for; `close` destroys the window.
+//! `--parent` makes it a child of another program's window, as an editor is; `--window` makes
+//! none and acts for one that is there. Prints a line for everything that happens. On standard
+//! input: `start`, `cancel` and `forget` a drag, `refuse` and `welcome` drops, `close` the window, `quit`.
 
 #[cfg(all(unix, not(target_os = "macos")))]
 #[path = "drag_window/x11.rs"]

@@ -6,7 +6,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+#[cfg(not(target_os = "macos"))]
+use std::time::{Duration, Instant};
+
 use crate::Pending;
+
+/// A dialog that is closed sooner was never open.
+#[cfg(not(target_os = "macos"))]
+const FASTEST_USER: Duration = Duration::from_millis(300);
 
 /// What a "Save as…" came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,10 +69,15 @@ pub fn save_as(
         #[cfg(target_os = "macos")]
         return Ok(wait(dialog).map(|chosen| chosen.path().to_owned()));
         #[cfg(not(target_os = "macos"))]
-        if dialog_exists() {
-            Ok(dialog.save_file())
-        } else {
-            Err(SaveError::NoDialog)
+        {
+            if !dialog_exists() {
+                return Err(SaveError::NoDialog);
+            }
+            let begin = Instant::now();
+            match dialog.save_file() {
+                None if begin.elapsed() < FASTEST_USER => Err(SaveError::NoDialog),
+                chosen => Ok(chosen),
+            }
         }
     };
     let fault = || Err(SaveError::NoDialog);
@@ -161,7 +173,7 @@ fn dialog_exists() -> bool {
         let call = ["--object-path", OBJECT, "--method", GET, CHOOSER, "version"];
         answers("gdbus", &[&place[..], &call[..]].concat())
     };
-    // Without either tool nobody knows: the dialog is tried.
+    // Without either tool nobody knows: the dialog is tried, and the clock tells.
     by_dbus_send.or_else(|_| by_gdbus()).unwrap_or(true)
 }
 

@@ -1,5 +1,5 @@
-"""A GTK 3 window that drags files out (`--give FILE…`), takes files (`--take`), or both, and
-prints a line of JSON for each thing that happens. Runs with the system's Python."""
+"""A GTK 3 window that drags files out (`--give FILE…`), takes files (`--take`, `--refuse`),
+pastes them (`--paste`) or has a place for an editor (`--host`), and prints a line of JSON for each thing that happens. Runs with the system's Python."""
 
 import json
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gi
 
+gi.require_version("Gdk", "3.0")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, Gtk  # noqa: E402
 
@@ -20,7 +21,14 @@ def main():
     window = Gtk.Window(title="GTK window")
     window.set_default_size(300, 200)
     box = Gtk.EventBox()
-    window.add(box)
+    column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL)
+    window.add(column)
+    column.pack_start(box, True, True, 0)
+    if "--host" in words:
+        # What a plug-in's editor is put into: a plain window in the lower half.
+        editor = Gtk.DrawingArea()
+        column.pack_start(editor, True, True, 0)
+        editor.connect("realize", lambda editor: say(socket=editor.get_window().get_xid()))
     kinds = [Gtk.TargetEntry.new("text/uri-list", 0, 0)]
 
     def received(_box, context, x, y, data, _info, time):
@@ -51,11 +59,6 @@ def main():
         box.connect("drag-begin", lambda *_: say(began=True))
         box.connect("drag-failed", lambda _b, _c, why: say(failed=why.value_nick) or False)
         box.connect("drag-end", lambda *_: say(ended=True))
-    if "--socket" in words:
-        # What an X11 plugin editor is put into: a plain child window.
-        area = Gtk.Socket()
-        box.add(area)
-        area.connect("realize", lambda area: say(socket=area.get_id()))
     window.connect("destroy", Gtk.main_quit)
     window.show_all()
     say(window=window.get_window().get_xid())

@@ -1,5 +1,5 @@
-"""A Qt 5 window that drags files out (`--give FILE…`), takes files (`--take`), or both, and
-prints a line of JSON for each thing that happens. Runs with the system's Python."""
+"""A Qt 5 window that drags files out (`--give FILE…`), takes files (`--take`) or has a place for an
+editor (`--host`), and prints a line of JSON for each thing that happens. Runs with the system's Python."""
 
 import json
 import sys
@@ -46,6 +46,13 @@ class Window(QWidget):
 
 application = QApplication(sys.argv[:1])
 window = Window()
+if "--host" in words:
+    # What a plug-in's editor is put into: a plain window in the lower half.
+    editor = QWidget(window)
+    editor.setGeometry(0, 100, 300, 100)
+    editor.setAttribute(Qt.WA_NativeWindow)
+    editor.setAttribute(Qt.WA_DontCreateNativeAncestors)
+    say(socket=int(editor.winId()))
 window.show()
 say(window=int(window.winId()))
 application.exec_()

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use barline_drag::{Drag, DropTarget, NativeWindow};
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
-use x11rb::protocol::xproto::{ConnectionExt, CreateWindowAux, EventMask, PropMode, WindowClass};
+use x11rb::protocol::xproto::{
+    AtomEnum, ConnectionExt, CreateWindowAux, EventMask, PropMode, WindowClass,
+};
+use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,6 +22,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     let mut files = Vec::new();
     let mut listen = false;
     let mut parent = None;
+    let mut other = None;
     let mut errands = Vec::new();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -29,25 +33,16 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
             }
             "--listen" => listen = true,
             "--parent" => parent = Some(words.next().ok_or("no parent")?.parse::<u32>()?),
+            "--window" => other = Some(words.next().ok_or("no window")?.parse::<u32>()?),
             _ => errands.push((word, PathBuf::from(words.next().ok_or("no file")?))),
         }
     }
 
     let (connection, screen) = x11rb::connect(None)?;
-    let screen = &connection.setup().roots[screen];
-    let id = connection.generate_id()?;
-    let events = EventMask::BUTTON_PRESS | EventMask::STRUCTURE_NOTIFY;
-    let settings = CreateWindowAux::new()
-        .background_pixel(0x0033_3f4c)
-        .event_mask(events);
-    let parent = parent.unwrap_or(screen.root);
-    let kind = WindowClass::INPUT_OUTPUT;
-    connection.create_window(0, id, parent, 0, 0, 320, 200, 0, kind, 0, &settings)?;
-    let name = connection.intern_atom(false, b"WM_NAME")?.reply()?.atom;
-    let string = connection.intern_atom(false, b"STRING")?.reply()?.atom;
-    connection.change_property8(PropMode::REPLACE, id, name, string, b"Barline drag")?;
-    connection.map_window(id)?;
-    connection.flush()?;
+    let id = match other {
+        Some(id) => id,
+        None => create(&connection, screen, parent)?,
+    };
     let window = NativeWindow::x11(id);
     say(&format!("window {id}"));
 
@@ -89,9 +84,11 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         }
         match lines.try_recv().as_deref() {
             Ok("quit") => return Ok(()),
+            Ok("start") => drag = Some(Drag::start(window, files.clone(), || {})?),
             Ok("cancel") => drag.iter().for_each(Drag::cancel),
             Ok("forget") => drag = None,
             Ok("refuse") => drops.iter().for_each(|drops| drops.set_welcome(false)),
+            Ok("welcome") => drops.iter().for_each(|drops| drops.set_welcome(true)),
             Ok("close") => {
                 connection.destroy_window(id)?;
                 connection.flush()?;
@@ -101,6 +98,28 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// A plain window, on its own or inside another.
+fn create(
+    connection: &RustConnection,
+    screen: usize,
+    parent: Option<u32>,
+) -> Result<u32, Box<dyn Error>> {
+    let screen = connection.setup().roots.get(screen).ok_or("no screen")?;
+    let id = connection.generate_id()?;
+    let events = EventMask::BUTTON_PRESS | EventMask::STRUCTURE_NOTIFY;
+    let settings = CreateWindowAux::new()
+        .background_pixel(0x0033_3f4c)
+        .event_mask(events);
+    let parent = parent.unwrap_or(screen.root);
+    let kind = WindowClass::INPUT_OUTPUT;
+    connection.create_window(0, id, parent, 0, 0, 320, 200, 0, kind, 0, &settings)?;
+    let (name, text) = (AtomEnum::WM_NAME, AtomEnum::STRING);
+    connection.change_property8(PropMode::REPLACE, id, name, text, b"Barline drag")?;
+    connection.map_window(id)?;
+    connection.flush()?;
+    Ok(id)
 }
 
 /// One of the things that are done once.

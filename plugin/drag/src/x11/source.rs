@@ -154,7 +154,7 @@ impl Source {
         let buttons = KeyButMask::BUTTON1 | KeyButMask::BUTTON2 | KeyButMask::BUTTON3;
         let released = u16::from(pointer.mask) & u16::from(buttons) == 0;
 
-        let path = tree::path(&self.desk, x, y)?;
+        let path = tree::path(&self.desk, self.desk.root, x, y)?;
         let at_home = path.contains(&self.own);
         let target = if at_home {
             None

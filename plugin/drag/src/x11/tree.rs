@@ -21,10 +21,10 @@ pub(crate) struct Target {
     pub(crate) version: u32,
 }
 
-/// The windows under a point of the root window, from the outermost in.
-pub(crate) fn path(desk: &Desk, x: i16, y: i16) -> Result<Vec<Window>, Lost> {
+/// The windows inside `outer` under a point of the root window, from the outermost in.
+pub(crate) fn path(desk: &Desk, outer: Window, x: i16, y: i16) -> Result<Vec<Window>, Lost> {
     let mut path = Vec::new();
-    let mut window = desk.root;
+    let mut window = outer;
     while path.len() < MAX_DEPTH {
         let cookie = desk
             .connection

@@ -217,8 +217,10 @@ impl Visitor {
 
 impl Visit {
     /// Whose place it is. Where the source means the panel's own window, it is the panel's.
+    /// Windows that lie over the host's are the source's business: its own picture of what is
+    /// dragged may be one.
     fn side_at(&self, desk: &Desk, panel: Window, x: i16, y: i16) -> Result<Side, Lost> {
-        if self.about == panel || tree::path(desk, x, y)?.contains(&panel) {
+        if self.about == panel || tree::path(desk, self.about, x, y)?.contains(&panel) {
             Ok(Side::Panel)
         } else {
             Ok(Side::Host)
