@@ -116,7 +116,11 @@ impl<S: Screen> Worker<S> {
         match event {
             EngineEvent::Queued { ahead } if !cancelling => self.show(Phase::Queued { ahead }),
             EngineEvent::Loading if !cancelling => self.show(Phase::Loading),
-            EngineEvent::Queued { .. } | EngineEvent::Loading => {}
+            EngineEvent::Queued { .. }
+            | EngineEvent::Loading
+            | EngineEvent::Loaded { .. }
+            | EngineEvent::Reading
+            | EngineEvent::Fitting => {}
             EngineEvent::Started {
                 steps,
                 frames,
@@ -149,11 +153,11 @@ impl<S: Screen> Worker<S> {
             EngineEvent::Progress {
                 step,
                 steps,
-                steps_per_second,
+                seconds_left,
+                ..
             } => {
                 if !cancelling {
-                    let left = steps.saturating_sub(step) as f32;
-                    let seconds_left = (steps_per_second > 0.0).then_some(left / steps_per_second);
+                    let seconds_left = Some(seconds_left);
                     self.show(Phase::Generating {
                         step,
                         steps,
