@@ -61,6 +61,18 @@ fn events_come_in_order_and_the_chunks_make_the_clip() {
         .expect("a job");
     assert!(matches!(next(&job), EngineEvent::Queued { ahead: 0 }));
     assert!(matches!(next(&job), EngineEvent::Loading));
+    let mut loaded = 0.0;
+    loop {
+        match next(&job) {
+            EngineEvent::Loaded { share } => {
+                assert!(share > loaded && share <= 1.0);
+                loaded = share;
+            }
+            EngineEvent::Reading => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((loaded - 1.0).abs() < f32::EPSILON, "{loaded}");
     let EngineEvent::Started {
         steps,
         frames,
@@ -79,8 +91,12 @@ fn events_come_in_order_and_the_chunks_make_the_clip() {
                 step,
                 steps: all,
                 steps_per_second,
+                seconds_left,
+                first_sound_seconds,
             } => {
                 assert_eq!((step, all), (last_step + 1, steps));
+                assert_eq!(first_sound_seconds.is_none(), !heard.is_empty());
+                assert!(seconds_left >= 0.0 && seconds_left < 60.0);
                 assert!(steps_per_second > 0.0);
                 last_step = step;
             }

@@ -12,4 +12,5 @@ mod model_files;
 mod parity;
 mod programs;
 mod prompts;
+mod queue;
 mod tidy;

@@ -33,7 +33,8 @@ use parameters::Parameters;
 use quantizer::Quantizer;
 pub use store::CodecPrecision;
 pub use stream::DecodeStream;
-use stream::{STREAM_BATCH_FRAMES, WHOLE_BATCH_FRAMES};
+pub(crate) use stream::STREAM_BATCH_FRAMES;
+use stream::WHOLE_BATCH_FRAMES;
 
 /// A loaded codec for one channel; a stereo model runs it once for each channel.
 #[derive(Debug)]

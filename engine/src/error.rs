@@ -78,6 +78,10 @@ pub enum EngineError {
         /// What was asked for.
         mib: u64,
     },
+    /// Nobody waits for it any more. What a job is told instead is
+    /// [`crate::EngineEvent::Cancelled`].
+    #[error("it was cancelled")]
+    Cancelled,
     /// The engine has been shut down.
     #[error("the engine has stopped: restart the plugin or the program")]
     Stopped,

@@ -1,8 +1,9 @@
 //! What the engine tells the one who asked, in the order in which it happens.
 //!
-//! Made by the worker thread, read by any. `Queued`, then `Loading` when the model
-//! is not in memory, `Started`, any number of `Progress` and `Audio` (these three once more for
-//! every re-roll), and last exactly one of `Finished`, `Cancelled`, `Failed`.
+//! Made by the worker thread, read by any. `Queued`, and again whenever fewer are ahead; then
+//! `Loading` and `Loaded` when the model is not in memory, `Reading`, `Started`, any number of
+//! `Progress` and `Audio`, `Fitting` (these five once more for every re-roll), and last exactly
+//! one of `Finished`, `Cancelled`, `Failed`. Nothing comes after that.
 
 use std::sync::Arc;
 
@@ -23,6 +24,13 @@ pub enum EngineEvent {
     },
     /// The model is being read.
     Loading,
+    /// So much of it has been.
+    Loaded {
+        /// From 0 to 1.
+        share: f32,
+    },
+    /// The text encoder reads the prompt.
+    Reading,
     /// The first step begins.
     Started {
         /// Steps of the language model that the clip takes.
@@ -42,9 +50,16 @@ pub enum EngineEvent {
         steps: u32,
         /// Measured over the job so far.
         steps_per_second: f32,
+        /// Until the clip is finished, as steps went lately and as long as what comes after them
+        /// took the last time.
+        seconds_left: f32,
+        /// Until the first [`EngineEvent::Audio`]; `None` once there was one.
+        first_sound_seconds: Option<f32>,
     },
     /// Audio as the model made it, which can be played at once.
     Audio(AudioChunk),
+    /// All steps are done: the clip is being fitted to its bars.
+    Fitting,
     /// The whole clip: what the chunks make when they are joined, or, for a clip that is fitted to
     /// its bars, the loop that came of them.
     Finished(Arc<Clip>),

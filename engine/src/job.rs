@@ -2,15 +2,16 @@
 //!
 //! Worker thread, inside its pool. Asks before every step whether to go on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::codec::DecodeStream;
+use crate::codec::{DecodeStream, STREAM_BATCH_FRAMES};
 use crate::error::EngineError;
 use crate::event::{AudioChunk, Clip, ClipFacts, EngineEvent};
 use crate::fit::{self, Target};
 use crate::model::Model;
 use crate::musicgen::packed::Team;
+use crate::pace::Pace;
 use crate::request::{GenerateRequest, Length};
 
 /// A request on its way, as the worker serves it.
@@ -21,6 +22,8 @@ pub(crate) trait Order: Sync {
     /// Threads that are to work on it now.
     fn threads(&self) -> usize;
     fn send(&self, event: EngineEvent);
+    /// There is a clip that is kept when the next try is cancelled.
+    fn keeps_a_clip(&self);
     /// Sends its last event. Only the first call counts.
     fn end(&self, event: EngineEvent);
 }
@@ -47,7 +50,7 @@ const RAMP_OUT_SECONDS: f64 = 0.005;
 
 /// Makes the clips of requests that are alike, together, and again those that came out worse
 /// than was asked for. Every order has ended when it returns.
-pub(crate) fn run(model: &Model, orders: &[&dyn Order], team: &Arc<Team>) {
+pub(crate) fn run(model: &Model, orders: &[&dyn Order], team: &Arc<Team>, pace: &Mutex<Pace>) {
     let Some(first) = orders.first() else { return };
     if let Some(wanted) = &first.request().model_sha256
         && wanted != model.sha256()
@@ -62,7 +65,7 @@ pub(crate) fn run(model: &Model, orders: &[&dyn Order], team: &Arc<Team>) {
     }
     let mut open: Vec<Attempt<'_>> = orders.iter().map(|&order| Attempt::first(order)).collect();
     while !open.is_empty() {
-        let clips = takes(model, &open, team);
+        let clips = takes(model, &open, team, pace);
         let again = open
             .into_iter()
             .zip(clips)
@@ -108,6 +111,7 @@ impl<'o> Attempt<'o> {
                 if again {
                     self.best = Some(best);
                     self.before += 1;
+                    self.order.keeps_a_clip();
                     return Some(self);
                 }
                 best
@@ -137,15 +141,33 @@ fn takes(
     model: &Model,
     attempts: &[Attempt<'_>],
     team: &Arc<Team>,
+    pace: &Mutex<Pace>,
 ) -> Vec<Result<Option<Clip>, EngineError>> {
-    match steps(model, attempts, team) {
-        Ok(takes) => takes
-            .into_iter()
-            .zip(attempts)
-            .map(|(take, attempt)| Ok(take.and_then(|take| take.clip(model, attempt))))
-            .collect(),
+    match steps(model, attempts, team, pace) {
+        Ok(takes) => {
+            let begin = Instant::now();
+            let clip = |(take, attempt): (Option<Take<'_>>, &Attempt<'_>)| {
+                Ok(take.and_then(|take| take.clip(model, attempt)))
+            };
+            let clips: Vec<_> = takes.into_iter().zip(attempts).map(clip).collect();
+            if clips.iter().all(|clip| matches!(clip, Ok(Some(_)))) {
+                let after_seconds = begin.elapsed().as_secs_f32();
+                lock(pace).finished(after_seconds, all_seconds(attempts));
+            }
+            clips
+        }
         Err(error) => attempts.iter().map(|_| Err(error.clone())).collect(),
     }
+}
+
+/// Seconds of all clips together.
+fn all_seconds(attempts: &[Attempt<'_>]) -> f32 {
+    let seconds = |attempt: &Attempt<'_>| attempt.order.request().length.seconds();
+    attempts.iter().map(seconds).sum::<f64>() as f32
+}
+
+fn lock(pace: &Mutex<Pace>) -> std::sync::MutexGuard<'_, Pace> {
+    pace.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs all steps for all attempts.
@@ -153,6 +175,7 @@ fn steps<'m>(
     model: &'m Model,
     attempts: &[Attempt<'_>],
     team: &Arc<Team>,
+    pace: &Mutex<Pace>,
 ) -> Result<Vec<Option<Take<'m>>>, EngineError> {
     let request = attempts[0].order.request();
     let codec = model.codec();
@@ -177,6 +200,9 @@ fn steps<'m>(
         .iter()
         .map(|attempt| (attempt.order.request().sampling, attempt.seed()))
         .collect();
+    for attempt in attempts {
+        attempt.order.send(EngineEvent::Reading);
+    }
     let mut generation = model.generate(
         &request.prompt,
         request.negative(),
@@ -196,6 +222,11 @@ fn steps<'m>(
         let sink = Sink::new(request, rate_hz, model.channels(), total_frames, raw_frames);
         takes.push(Some(Take::new(model, sink, codec_frames, steps)));
     }
+    // The codec gives its first sound for the first frames that fill a batch.
+    let mut course = {
+        let first = generation.first_frame_step() + STREAM_BATCH_FRAMES as u32;
+        lock(pace).begin(steps, first, all_seconds(attempts))
+    };
     for step in 1..=steps {
         let mut threads = 1;
         for (take, attempt) in takes.iter_mut().zip(attempts) {
@@ -214,21 +245,36 @@ fn steps<'m>(
         let done = generation.step()?;
         let steps_per_second = step as f32 / start.elapsed().as_secs_f32();
         for (index, (take, attempt)) in takes.iter_mut().zip(attempts).enumerate() {
-            let Some(take) = take else { continue };
-            if let Some(frame) = done {
+            if let (Some(take), Some(frame)) = (take, done) {
                 take.push(generation.frame(index, frame), attempt.order);
             }
+        }
+        course.step(
+            step,
+            takes.iter().flatten().any(|take| take.sink.sent_frames > 0),
+        );
+        for (_, attempt) in takes
+            .iter()
+            .zip(attempts)
+            .filter(|(take, _)| take.is_some())
+        {
             attempt.order.send(EngineEvent::Progress {
                 step,
                 steps,
                 steps_per_second,
+                seconds_left: course.seconds_left(step),
+                first_sound_seconds: course.first_sound_seconds(step),
             });
         }
     }
+    lock(pace).stepped(&course);
     let made = takes.iter().flatten().count() as f64;
     for (take, attempt) in takes.iter_mut().zip(attempts) {
         if let Some(take) = take {
             take.finish(attempt.order);
+            if target.is_some() {
+                attempt.order.send(EngineEvent::Fitting);
+            }
             take.seconds = start.elapsed().as_secs_f64() / made;
         }
     }

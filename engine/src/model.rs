@@ -2,6 +2,7 @@
 //!
 //! Worker thread. Loaded once and shared by all jobs; nothing in it changes.
 
+mod keeper;
 mod size;
 
 use std::borrow::Cow;
@@ -11,14 +12,16 @@ use std::sync::Arc;
 
 use crate::codec::Codec;
 use crate::error::EngineError;
+use crate::load::Load;
 use crate::musicgen::config::DecoderConfig;
 use crate::musicgen::delay::DelayPattern;
-use crate::musicgen::packed::{PackedDecoder, Team};
+use crate::musicgen::packed::{PackedDecoder, Team, ToKeep};
 use crate::musicgen::{Config, Generation, LanguageModel, Rows, TextEncoder};
 use crate::prompt;
 use crate::request::{ModelSource, Precision, Sampling};
 use crate::weights::Weights;
 
+use keeper::Keeper;
 pub use size::Size;
 
 /// The starter's files.
@@ -34,7 +37,8 @@ const STARTER: Embedded = Embedded {
 pub struct Model {
     name: String,
     rights: String,
-    sha256: String,
+    keeper: Keeper,
+    bytes: u64,
     config: Config,
     text: TextEncoder,
     decoder: LanguageModel,
@@ -48,10 +52,30 @@ impl Model {
     /// # Errors
     /// [`EngineError::ModelMissing`], [`EngineError::ModelFile`], [`EngineError::Unsupported`].
     pub fn load(source: &ModelSource, precision: Option<Precision>) -> Result<Self, EngineError> {
+        Self::load_for(source, precision, &Arc::default())
+    }
+
+    /// The same for somebody who wants to know how far it is, and may stop to wait.
+    ///
+    /// # Errors
+    /// As [`Model::load`], and [`EngineError::Cancelled`].
+    pub fn load_for(
+        source: &ModelSource,
+        precision: Option<Precision>,
+        load: &Arc<Load>,
+    ) -> Result<Self, EngineError> {
         let files = match source {
             ModelSource::Starter => Files::Embedded(STARTER),
             ModelSource::Folder(folder) => Files::Folder(folder.clone()),
-            ModelSource::Random(size) => return Self::random(*size, precision),
+            ModelSource::Random(size) => {
+                let config = size.config()?;
+                let precision = precision.unwrap_or_else(|| config.decoder.precision());
+                if precision != Precision::Exact {
+                    let bytes = PackedDecoder::bytes_of(&config.decoder, precision)?;
+                    load.begin(0, bytes as u64);
+                }
+                return Self::random(*size, Some(precision));
+            }
         };
         let config_json = files.need("config.json")?;
         let generation_json = files.find("generation_config.json")?;
@@ -65,14 +89,20 @@ impl Model {
             generation_text,
         )?;
         let precision = precision.unwrap_or_else(|| config.decoder.precision());
-        let weights = files.weights()?;
+        let weights = files.weights()?.for_load(load.clone());
         let tokenizer = files.need("tokenizer.json")?;
+        let (decoder_bytes, other_bytes) = weights.data_bytes();
+        let packed_bytes = match precision {
+            Precision::Exact => decoder_bytes,
+            _ => PackedDecoder::bytes_of(&config.decoder, precision)? as u64,
+        };
+        load.begin(decoder_bytes + other_bytes, packed_bytes + other_bytes);
         let text =
             || TextEncoder::load(&config, &weights, &files.path("tokenizer.json"), &tokenizer);
         let decoder = || files.decoder(&config.decoder, precision, &weights);
         let codec = || Codec::load(&config.codec, &weights, "audio_encoder.");
         let (decoder, (text, codec)) = rayon::join(decoder, || rayon::join(text, codec));
-        let (text, (decoder, sha256), codec) = (text?, decoder?, codec?);
+        let (text, (decoder, sha256, keep), codec) = (text?, decoder?, codec?);
         let codebooks = config.decoder.num_codebooks / config.decoder.audio_channels;
         if codec.codebooks() != codebooks {
             let what = format!(
@@ -81,10 +111,18 @@ impl Model {
             );
             return Err(EngineError::Unsupported { what });
         }
+        load.check()?;
+        load.finish();
+        let bytes = held_bytes(&decoder, &weights);
+        let weights = Arc::new(weights.for_load(Arc::default()));
         Ok(Self {
-            name: files.name(),
+            name: source.name(),
             rights: files.rights(&config)?,
-            sha256,
+            keeper: match sha256 {
+                Some(sha256) => Keeper::knowing(weights, sha256),
+                None => Keeper::start(weights, keep)?,
+            },
+            bytes,
             config,
             text,
             precision,
@@ -130,14 +168,19 @@ impl Model {
         let precision = precision.unwrap_or_else(|| config.decoder.precision());
         let weights = Weights::random(1)?;
         let tokenizer = Path::new("starter/tokenizer.json");
+        let text = TextEncoder::load(&config, &weights, tokenizer, STARTER.tokenizer)?;
+        let decoder = load(&config.decoder, precision, &weights)?;
+        let codec = Codec::load(&config.codec, &weights, "audio_encoder.")?;
+        let sha256 = weights.sha256();
         Ok(Self {
-            name: format!("random {size}"),
+            name: ModelSource::Random(size).name(),
             rights: "Noise belongs to nobody.".into(),
-            sha256: weights.sha256(),
-            text: TextEncoder::load(&config, &weights, tokenizer, STARTER.tokenizer)?,
-            decoder: load(&config.decoder, precision, &weights)?,
+            bytes: held_bytes(&decoder, &weights),
+            keeper: Keeper::knowing(Arc::new(weights), sha256),
+            text,
+            decoder,
             precision,
-            codec: Codec::load(&config.codec, &weights, "audio_encoder.")?,
+            codec,
             config,
         })
     }
@@ -154,10 +197,17 @@ impl Model {
         &self.rights
     }
 
-    /// SHA-256 of its weights.
+    /// SHA-256 of its weights. A model from a folder is hashed while it is in use already: waits
+    /// for that, which takes seconds for a large one.
     #[must_use]
     pub fn sha256(&self) -> &str {
-        &self.sha256
+        self.keeper.sha256()
+    }
+
+    /// Memory that its weights take.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The text encoder.
@@ -170,6 +220,12 @@ impl Model {
     #[must_use]
     pub fn decoder(&self) -> &LanguageModel {
         &self.decoder
+    }
+
+    /// How they are held where nobody asks for another way.
+    #[must_use]
+    pub fn default_precision(&self) -> Precision {
+        self.config.decoder.precision()
     }
 
     /// How the language model's weights are held.
@@ -316,33 +372,25 @@ impl Files {
         }
     }
 
-    /// The decoder, and the SHA-256 of all weights.
+    /// The decoder, the SHA-256 of all weights where it is known, and what is to be kept.
     fn decoder(
         &self,
         config: &DecoderConfig,
         precision: Precision,
         weights: &Weights,
-    ) -> Result<(LanguageModel, String), EngineError> {
+    ) -> Result<(LanguageModel, Option<String>, Option<ToKeep>), EngineError> {
         match (self, precision) {
             (Self::Folder(_), Precision::Exact) | (Self::Embedded(_), _) => {
                 let decoder = LanguageModel::load(config, precision, weights)?;
-                Ok((decoder, weights.sha256()))
+                // The starter's is hashed in no time.
+                let sha256 = matches!(self, Self::Embedded(_)).then(|| weights.sha256());
+                Ok((decoder, sha256, None))
             }
             (Self::Folder(folder), _) => {
-                let (decoder, sha256) =
-                    PackedDecoder::load_or_keep(config, precision, weights, folder)?;
-                Ok((LanguageModel::Packed(Box::new(decoder)), sha256))
+                let (decoder, sha256, keep) =
+                    PackedDecoder::load_kept(config, precision, weights, folder)?;
+                Ok((LanguageModel::Packed(Box::new(decoder)), sha256, keep))
             }
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Self::Folder(folder) => {
-                let name = folder.file_name().unwrap_or(folder.as_os_str());
-                name.to_string_lossy().into_owned()
-            }
-            Self::Embedded(_) => "Barline Starter".into(),
         }
     }
 
@@ -365,6 +413,16 @@ impl Files {
             }
         })
     }
+}
+
+/// What the parts take, of what was read for them.
+fn held_bytes(decoder: &LanguageModel, weights: &Weights) -> u64 {
+    let (decoder_floats, other_floats) = weights.floats_given();
+    let decoder_bytes = match decoder {
+        LanguageModel::Packed(decoder) => decoder.bytes() as u64,
+        LanguageModel::Exact(_) => 4 * decoder_floats,
+    };
+    decoder_bytes + 4 * other_floats
 }
 
 fn licensed(license: &str) -> String {

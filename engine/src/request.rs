@@ -27,6 +27,21 @@ pub enum ModelSource {
     Random(Size),
 }
 
+impl ModelSource {
+    /// What it is called: "Barline Starter", or its folder's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Starter => "Barline Starter".into(),
+            Self::Folder(folder) => {
+                let name = folder.file_name().unwrap_or(folder.as_os_str());
+                name.to_string_lossy().into_owned()
+            }
+            Self::Random(size) => format!("random {size}"),
+        }
+    }
+}
+
 /// How the weights of the language model are held. Fewer bits are faster and take less memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -6,14 +6,17 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors};
 
 use crate::error::EngineError;
+use crate::load::Load;
 
 /// Bytes that are hashed at once.
-const HASHED_BYTES: usize = 16 << 20;
+const HASHED_BYTES: usize = 4 << 20;
 
 /// All tensors of a model by name.
 #[derive(Debug)]
@@ -22,6 +25,11 @@ pub struct Weights {
     part_of: HashMap<String, usize>,
     /// The seed of a model that has every tensor.
     random: Option<u64>,
+    /// Whoever waits for the tensors.
+    load: Arc<Load>,
+    /// Floats given out so far: of the language model, and of the rest.
+    decoder_floats: AtomicU64,
+    other_floats: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -133,7 +141,54 @@ impl Weights {
             parts,
             part_of,
             random: None,
+            load: Arc::default(),
+            decoder_floats: AtomicU64::new(0),
+            other_floats: AtomicU64::new(0),
         })
+    }
+
+    /// The same, with somebody who waits: what is read from now on counts for them, and ends with
+    /// an error when they go.
+    #[must_use]
+    pub(crate) fn for_load(self, load: Arc<Load>) -> Self {
+        Self { load, ..self }
+    }
+
+    /// Whoever waits for the tensors.
+    pub(crate) fn load(&self) -> &Load {
+        &self.load
+    }
+
+    /// Bytes of the tensors' data in the files: of the language model, and of the rest.
+    pub(crate) fn data_bytes(&self) -> (u64, u64) {
+        let (mut decoder, mut other) = (0, 0);
+        for part in &self.parts {
+            for (name, info) in part.header.tensors() {
+                let (start, end) = info.data_offsets;
+                let of = if is_of_decoder(&name) {
+                    &mut decoder
+                } else {
+                    &mut other
+                };
+                *of += (end - start) as u64;
+            }
+        }
+        (decoder, other)
+    }
+
+    /// Floats that were given out so far: of the language model, and of the rest.
+    pub(crate) fn floats_given(&self) -> (u64, u64) {
+        let read = |floats: &AtomicU64| floats.load(Ordering::Relaxed);
+        (read(&self.decoder_floats), read(&self.other_floats))
+    }
+
+    fn count(&self, name: &str, floats: usize) {
+        let of = if is_of_decoder(name) {
+            &self.decoder_floats
+        } else {
+            &self.other_floats
+        };
+        of.fetch_add(floats as u64, Ordering::Relaxed);
     }
 
     /// Whether there is a tensor of that name.
@@ -156,7 +211,9 @@ impl Weights {
     /// # Errors
     /// [`EngineError::ModelFile`] when it is missing, or of another type or shape.
     pub fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
+        self.load.check()?;
         if let Some(seed) = self.random {
+            self.count(name, shape.iter().product());
             return Ok(random_values(seed, name, shape));
         }
         let (part, info) = self.find(name)?;
@@ -195,7 +252,10 @@ impl Weights {
                 )));
             }
         };
+        self.count(name, values.len());
+        let bytes = range.len() as u64;
         part.bytes.forget(range);
+        self.load.advance(bytes)?;
         Ok(values)
     }
 
@@ -217,19 +277,25 @@ impl Weights {
     /// SHA-256 over all files, in order, in hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> String {
+        self.sha256_unless(&|| false).unwrap_or_default()
+    }
+
+    /// The same, given up as soon as it is to stop.
+    pub(crate) fn sha256_unless(&self, stop: &dyn Fn() -> bool) -> Option<String> {
         use sha2::{Digest, Sha256};
         let mut hash = Sha256::new();
         for part in &self.parts {
             for (index, piece) in part.bytes.chunks(HASHED_BYTES).enumerate() {
+                if stop() {
+                    return None;
+                }
                 hash.update(piece);
                 let start = index * HASHED_BYTES;
                 part.bytes.forget(start..start + piece.len());
             }
         }
-        hash.finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let hash = hash.finalize();
+        Some(hash.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The files that they lie in, a line for each: name, bytes, and when they were last
@@ -307,6 +373,10 @@ impl Part {
             data_start,
         })
     }
+}
+
+fn is_of_decoder(name: &str) -> bool {
+    name.starts_with("decoder.")
 }
 
 /// Values of a tensor that no file has. Matrices (rows are outputs) keep the variance of

@@ -3,7 +3,7 @@
 //! one of them.
 //!
 //! [`Engine`] and [`Job`] are handles for any thread but the audio thread; `submit` and
-//! `cancel` never wait for the model. The worker owns the loaded model and a pool of threads
+//! `cancel` never wait for the model. The worker owns the loaded models and a pool of threads
 //! of its own, all at lowered priority. A panic in a job ends that job (and those that are made
 //! with it), not the worker.
 //!
@@ -11,100 +11,61 @@
 //! pool, because rayon uses the pool that its caller is in. Candle still cuts its work into as many parts as the machine has cores
 //! (it asks no pool), which our threads then share: with fewer threads it is only less even.
 
-use std::collections::VecDeque;
+mod held;
+mod queue;
+mod threads;
+mod ticket;
+
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 
 use crate::error::EngineError;
 use crate::event::EngineEvent;
 use crate::job::{self, Order};
+use crate::load::Load;
 use crate::model::Model;
-use crate::musicgen::packed::Team;
-use crate::request::{GenerateRequest, ModelSource, Precision};
+use crate::request::{GenerateRequest, ModelSource};
+
+use held::{Board, Models};
+pub use held::{HeldModel, Limits};
+use queue::Next;
+use queue::Queue;
+pub use queue::QueueEntry;
+use threads::{Threads, build_pool};
+pub use threads::{default_threads, lower_priority};
+use ticket::Ticket;
 
 /// How long dropping the engine waits for its thread: many steps, but no hang of a host.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Jobs that are made together at most.
+pub const TOGETHER: usize = 4;
 
 /// Names a job within the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
 
-/// A handle on the worker thread; the thread ends, and the model is freed, when the last
+/// A handle on the worker thread; the thread ends, and the models are freed, when the last
 /// handle is dropped. A running job is then cancelled.
 #[derive(Debug)]
 pub struct Engine {
-    queue: Option<Sender<Vec<Ticket>>>,
-    /// Jobs submitted and not ended.
-    open: Arc<AtomicUsize>,
+    queue: Arc<Queue>,
+    board: Arc<Board>,
     stopping: Arc<AtomicBool>,
     ended: Receiver<()>,
-    next_id: AtomicU64,
 }
 
 /// A submitted request. Dropping it cancels it: nobody is left to hear the clip.
 #[derive(Debug)]
 pub struct Job {
-    id: JobId,
+    ticket: Arc<Ticket>,
+    queue: Arc<Queue>,
     events: Receiver<EngineEvent>,
-    cancelled: Arc<AtomicBool>,
-    threads: Arc<AtomicUsize>,
-}
-
-/// Jobs that are made together at most.
-pub const TOGETHER: usize = 4;
-
-/// Rows of the decoder that are worth making together: more save little, and so many keep the sums
-/// of a product in the registers.
-const ROWS_TOGETHER: usize = 8;
-
-/// A job on its way to the worker.
-struct Ticket {
-    request: GenerateRequest,
-    events: Sender<EngineEvent>,
-    cancelled: Arc<AtomicBool>,
-    threads: Arc<AtomicUsize>,
-    /// Jobs submitted and not ended.
-    open: Arc<AtomicUsize>,
-    stopping: Arc<AtomicBool>,
-    ended: AtomicBool,
-}
-
-impl Order for Ticket {
-    fn request(&self) -> &GenerateRequest {
-        &self.request
-    }
-
-    fn cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Acquire) || self.stopping.load(Ordering::Acquire)
-    }
-
-    fn threads(&self) -> usize {
-        self.threads.load(Ordering::Relaxed)
-    }
-
-    fn send(&self, event: EngineEvent) {
-        // Nobody may be listening any more.
-        let _ = self.events.send(event);
-    }
-
-    fn end(&self, event: EngineEvent) {
-        if !self.ended.swap(true, Ordering::AcqRel) {
-            self.open.fetch_sub(1, Ordering::AcqRel);
-            self.send(event);
-        }
-    }
-}
-
-/// The threads for a job when its request names no number: the physical cores less one,
-/// which is the host's, and at least one.
-#[must_use]
-pub fn default_threads() -> NonZeroUsize {
-    NonZeroUsize::new(num_cpus::get_physical().saturating_sub(1)).unwrap_or(NonZeroUsize::MIN)
 }
 
 impl Engine {
@@ -113,29 +74,30 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Internal`] when the system gives no thread.
     pub fn start() -> Result<Self, EngineError> {
-        let (queue, tickets) = unbounded();
         let (end, ended) = unbounded();
-        let open = Arc::new(AtomicUsize::new(0));
+        let queue = Arc::new(Queue::default());
+        let board = Arc::new(Board::new());
         let stopping = Arc::new(AtomicBool::new(false));
-        let worker = Worker {
-            model: None,
-            threads: None,
-        };
+        let (of_worker, held) = (queue.clone(), board.clone());
         std::thread::Builder::new()
             .name("barline-engine".into())
             .spawn(move || {
-                worker.run(&tickets);
+                let worker = Worker {
+                    queue: &of_worker,
+                    models: Models::new(&held),
+                    threads: None,
+                };
+                worker.run();
                 drop(end);
             })
             .map_err(|error| EngineError::Internal {
                 what: format!("no thread: {error}"),
             })?;
         Ok(Self {
-            queue: Some(queue),
-            open,
+            queue,
+            board,
             stopping,
             ended,
-            next_id: AtomicU64::new(1),
         })
     }
 
@@ -178,41 +140,59 @@ impl Engine {
         for request in &requests {
             request.check()?;
         }
-        let queue = self.queue.as_ref().ok_or(EngineError::Stopped)?;
         let (tickets, jobs): (Vec<_>, Vec<_>) = requests
             .into_iter()
             .map(|request| self.ticket(request))
             .unzip();
-        let count = tickets.len();
-        if queue.send(tickets).is_err() {
-            self.open.fetch_sub(count, Ordering::AcqRel);
-            return Err(EngineError::Stopped);
-        }
+        self.queue.push(tickets);
         Ok(jobs)
     }
 
-    fn ticket(&self, request: GenerateRequest) -> (Ticket, Job) {
+    /// All jobs of this process that have not ended, those that are made first, then those that
+    /// wait, in their order. Cheap enough to be asked for in every picture of a panel; an
+    /// instance tells its own by [`Job::id`].
+    #[must_use]
+    pub fn queue(&self) -> Vec<QueueEntry> {
+        self.queue.entries()
+    }
+
+    /// The models that are in memory, the longest unused first.
+    #[must_use]
+    pub fn held(&self) -> Vec<HeldModel> {
+        self.board.held()
+    }
+
+    /// How long, and up to how much, models stay in memory that no job needs.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.board.limits()
+    }
+
+    /// Sets that, for all who share the engine. What is over the limits leaves memory as soon as no
+    /// job needs it.
+    pub fn set_limits(&self, limits: Limits) {
+        self.board.set_limits(limits);
+        self.queue.call();
+    }
+
+    /// Lets a model leave memory as soon as no job needs it, as when its files change or go.
+    pub fn unload(&self, source: ModelSource) {
+        self.board.unload(source);
+        self.queue.call();
+    }
+
+    fn ticket(&self, request: GenerateRequest) -> (Arc<Ticket>, Job) {
+        // One row of names for all engines of the process.
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         let (sender, events) = unbounded();
-        let cancelled = Arc::new(AtomicBool::new(false));
         let threads = request.threads.unwrap_or_else(default_threads).get();
-        let threads = Arc::new(AtomicUsize::new(threads));
-        let ahead = self.open.fetch_add(1, Ordering::AcqRel);
-        // The receiver is in this function: the send can't fail.
-        let _ = sender.send(EngineEvent::Queued { ahead });
+        let id = JobId(NEXT_ID.fetch_add(1, Ordering::Relaxed));
+        let stopping = self.stopping.clone();
+        let ticket = Arc::new(Ticket::new(id, request, threads, stopping, sender));
         let job = Job {
-            id: JobId(self.next_id.fetch_add(1, Ordering::Relaxed)),
+            ticket: ticket.clone(),
+            queue: self.queue.clone(),
             events,
-            cancelled: cancelled.clone(),
-            threads: threads.clone(),
-        };
-        let ticket = Ticket {
-            request,
-            events: sender,
-            cancelled,
-            threads,
-            open: self.open.clone(),
-            stopping: self.stopping.clone(),
-            ended: AtomicBool::new(false),
         };
         (ticket, job)
     }
@@ -221,17 +201,17 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.stopping.store(true, Ordering::Release);
-        self.queue = None;
+        self.queue.close();
         // Nothing is ever sent: the worker's end drops the sender and wakes us.
         let _ = self.ended.recv_timeout(STOP_TIMEOUT);
     }
 }
 
 impl Job {
-    /// Its name.
+    /// Its name, by which [`Engine::queue`] calls it.
     #[must_use]
     pub fn id(&self) -> JobId {
-        self.id
+        self.ticket.id
     }
 
     /// News, in order; disconnected after the last.
@@ -243,12 +223,15 @@ impl Job {
     /// How many threads work on it from the next step on: at most as many as it began with or
     /// the machine has cores.
     pub fn set_threads(&self, threads: NonZeroUsize) {
-        self.threads.store(threads.get(), Ordering::Relaxed);
+        self.ticket.threads.store(threads.get(), Ordering::Relaxed);
     }
 
-    /// Asks the worker to stop within two steps.
+    /// Ends it. The answer is there when this returns, but for a loop that is made again: then
+    /// the clip before it comes within two steps. The worker goes on with the next job as soon
+    /// as it notices, within two steps or the reading of one tensor.
     pub fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Release);
+        self.ticket.cancel();
+        self.queue.forget(self.ticket.id);
     }
 }
 
@@ -259,140 +242,124 @@ impl Drop for Job {
 }
 
 /// What lives on the worker thread.
-struct Worker {
-    /// The model of the last jobs.
-    model: Option<(ModelSource, Option<Precision>, Model)>,
+struct Worker<'e> {
+    queue: &'e Queue,
+    models: Models<'e>,
     /// The threads of the last jobs.
     threads: Option<Threads>,
 }
 
-/// Threads that work for the worker.
-struct Threads {
-    asked_for: NonZeroUsize,
-    pool: rayon::ThreadPool,
-    team: Arc<Team>,
-}
-
-impl Worker {
-    fn run(mut self, queue: &Receiver<Vec<Ticket>>) {
+impl Worker<'_> {
+    fn run(mut self) {
         lower_priority();
-        let mut waiting = VecDeque::new();
         loop {
-            if waiting.is_empty() {
-                match queue.recv() {
-                    Ok(tickets) => waiting.extend(tickets),
-                    Err(_) => return,
-                }
-            }
-            // What has come meanwhile may be alike.
-            waiting.extend(queue.try_iter().flatten());
-            let together = take_alike(&mut waiting);
+            let patience = self.models.tidy_unless(self.queue.is_waited_in());
+            let together = match self.queue.next(patience) {
+                Next::Jobs(together) => together,
+                Next::Idle => continue,
+                Next::Closed => return,
+            };
             match catch_unwind(AssertUnwindSafe(|| self.serve(&together))) {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => end_all(&together, &error),
+                // All who asked for it are gone.
+                Ok(Err(EngineError::Cancelled)) => end_all(&together, &EngineEvent::Cancelled),
+                Ok(Err(error)) => end_all(&together, &EngineEvent::Failed(error)),
                 Err(panic) => {
                     // Whatever the panic left half-done is not used again.
-                    self.model = None;
+                    self.models.clear();
                     self.threads = None;
                     let what = panic_text(&*panic);
-                    end_all(&together, &EngineError::Internal { what });
+                    let error = EngineError::Internal { what };
+                    end_all(&together, &EngineEvent::Failed(error));
                 }
             }
+            self.queue.done();
+            self.models.rest();
         }
     }
 
-    fn serve(&mut self, tickets: &[Ticket]) -> Result<(), EngineError> {
-        let mut orders: Vec<&dyn Order> = Vec::new();
+    fn serve(&mut self, tickets: &[Arc<Ticket>]) -> Result<(), EngineError> {
+        let mut wanted = Vec::new();
         for ticket in tickets {
             if ticket.cancelled() {
                 ticket.end(EngineEvent::Cancelled);
             } else {
-                orders.push(ticket);
+                wanted.push(ticket.clone());
             }
         }
-        let Some(request) = orders.first().map(|order| order.request()) else {
+        let Some(first) = wanted.first() else {
             return Ok(());
         };
+        let request = &first.request;
         let asked_for = request.threads.unwrap_or_else(default_threads);
         let threads = match self.threads.take() {
             Some(threads) if threads.asked_for == asked_for => threads,
             _ => Threads::new(asked_for)?,
         };
         let Threads { pool, team, .. } = self.threads.insert(threads);
-        let model = match self.model.take() {
-            Some((source, precision, model))
-                if source == request.model && precision == request.precision =>
-            {
-                model
-            }
-            // The old model is gone before the new one is read: memory holds one.
-            _ => {
-                for order in &orders {
-                    order.send(EngineEvent::Loading);
-                }
-                // Reading and packing is short, and worth all cores, at the same low priority.
-                let cores = NonZeroUsize::new(num_cpus::get_physical());
-                build_pool(cores.unwrap_or(asked_for))?
-                    .install(|| Model::load(&request.model, request.precision))?
-            }
+        if !self.models.has(&request.model, request.precision) {
+            let model = load(request, &wanted, &mut self.models, asked_for)?;
+            self.models.add(request.model.clone(), model);
+        }
+        let Some((model, pace)) = self.models.lend() else {
+            return Ok(());
         };
-        let (source, precision) = (request.model.clone(), request.precision);
-        let (_, _, model) = self.model.insert((source, precision, model));
-        pool.install(|| job::run(model, &orders, team));
+        let orders: Vec<&dyn Order> = wanted.iter().map(|ticket| &**ticket as _).collect();
+        pool.install(|| job::run(model, &orders, team, pace));
         Ok(())
     }
 }
 
-/// The next ticket and those behind it that can be made with it.
-fn take_alike(waiting: &mut VecDeque<Ticket>) -> Vec<Ticket> {
-    let mut together: Vec<Ticket> = waiting.pop_front().into_iter().collect();
-    let rows = together.first().map_or(1, |first| first.request.rows());
-    let most = (ROWS_TOGETHER / rows).clamp(1, TOGETHER);
-    while together.len() < most
-        && let (Some(first), Some(next)) = (together.first(), waiting.front())
-        && job::alike(&first.request, &next.request)
-    {
-        together.extend(waiting.pop_front());
+/// Reads a model for those who want it, until none of them does.
+fn load(
+    request: &GenerateRequest,
+    wanted: &[Arc<Ticket>],
+    models: &mut Models<'_>,
+    asked_for: NonZeroUsize,
+) -> Result<Model, EngineError> {
+    for ticket in wanted {
+        ticket.send(EngineEvent::Loading);
     }
-    together
+    let (gone, told) = (wanted.to_vec(), wanted.to_vec());
+    let (need, needed) = crossbeam_channel::bounded(1);
+    let (go, ready) = crossbeam_channel::bounded::<()>(0);
+    let load = Arc::new(Load::new(
+        move || gone.iter().all(|ticket| ticket.cancelled()),
+        move |share| {
+            for ticket in &told {
+                ticket.send(EngineEvent::Loaded { share });
+            }
+        },
+        move |bytes| {
+            // What others hold is gone before anything is taken.
+            let _ = need.send(bytes);
+            let _ = ready.recv();
+        },
+    ));
+    // Reading and packing is short, and worth all cores, at the same low priority.
+    let cores = NonZeroUsize::new(num_cpus::get_physical());
+    let pool = build_pool(cores.unwrap_or(asked_for))?;
+    let (source, precision) = (request.model.clone(), request.precision);
+    let (done, loaded) = crossbeam_channel::bounded(1);
+    pool.spawn(move || {
+        // A panic in a pool's task would end the process.
+        let load = || Model::load_for(&source, precision, &load);
+        let _ = done.send(catch_unwind(AssertUnwindSafe(load)));
+    });
+    if let Ok(bytes) = needed.recv() {
+        models.make_room(bytes);
+        drop(go);
+    }
+    match loaded.recv() {
+        Ok(Ok(loaded)) => loaded,
+        Ok(Err(panic)) => resume_unwind(panic),
+        Err(_) => Err(EngineError::Stopped),
+    }
 }
 
-fn end_all(tickets: &[Ticket], error: &EngineError) {
+fn end_all(tickets: &[Arc<Ticket>], event: &EngineEvent) {
     for ticket in tickets {
-        ticket.end(EngineEvent::Failed(error.clone()));
-    }
-}
-
-impl Threads {
-    /// So many threads for the pool; for the team as many as there are cores, so that a job can
-    /// be given more.
-    fn new(asked_for: NonZeroUsize) -> Result<Self, EngineError> {
-        let cores = NonZeroUsize::new(num_cpus::get_physical()).unwrap_or(NonZeroUsize::MIN);
-        Ok(Self {
-            asked_for,
-            pool: build_pool(asked_for)?,
-            team: Arc::new(Team::new(asked_for.max(cores))?),
-        })
-    }
-}
-
-fn build_pool(threads: NonZeroUsize) -> Result<rayon::ThreadPool, EngineError> {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.get())
-        .thread_name(|index| format!("barline-step-{index}"))
-        .start_handler(|_| lower_priority())
-        .build()
-        .map_err(|error| EngineError::Internal {
-            what: format!("no threads: {error}"),
-        })
-}
-
-/// Lets the host's threads go before the calling one. Where the system refuses, the work is done all
-/// the same.
-pub fn lower_priority() {
-    use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
-    if let Ok(value) = ThreadPriorityValue::try_from(20u8) {
-        let _ = set_current_thread_priority(ThreadPriority::Crossplatform(value));
+        ticket.end(event.clone());
     }
 }
 

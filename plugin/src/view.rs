@@ -41,9 +41,13 @@ pub enum Phase {
         steps: u32,
         /// What the rest takes at the measured speed.
         seconds_left: Option<f32>,
+        /// When it will first be heard; `None` once it can be.
+        sound_in_seconds: Option<f32>,
         /// Which of how many takes, from 1.
         take: (u32, u32),
     },
+    /// The loop is fitted to its bars.
+    Finishing,
     /// Cancel was asked for.
     Cancelling,
 }

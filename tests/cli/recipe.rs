@@ -58,7 +58,7 @@ fn a_loop_played_at_another_tempo_is_made_again() -> Result<()> {
 fn a_negative_prompt_and_weights_are_part_of_the_recipe() -> Result<()> {
     let folder = tempdir()?;
     let out = |name: &str| folder.path().join(name);
-    let make = |name: &str, more: &[&str]| -> Result<serde_json::Value> {
+    let make = |name: &str, more: &[&str]| -> Result<Vec<serde_json::Value>> {
         let mut command = std::process::Command::new(programs::barline()?);
         command.args(["generate", "drums::2, piano", "--bars", "1", "--bpm", "240"]);
         command.args(["--seed", "5", "--out"]).arg(out(name));

@@ -65,6 +65,7 @@ pub(super) fn wait_with_progress(
             step,
             steps,
             steps_per_second,
+            ..
         } => progress.step(step, steps, steps_per_second),
         _ => {}
     };

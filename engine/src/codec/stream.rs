@@ -8,7 +8,7 @@ use super::chain::ChainStream;
 /// Frames that go through the layers together in a stream. Four share one reading of the inner
 /// layers' weights, which is a third of the time for the published size; one waits for three at
 /// most, 60 ms of sound.
-pub(super) const STREAM_BATCH_FRAMES: usize = 4;
+pub(crate) const STREAM_BATCH_FRAMES: usize = 4;
 /// The same when nobody waits for the first of them.
 pub(super) const WHOLE_BATCH_FRAMES: usize = 32;
 

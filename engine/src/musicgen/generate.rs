@@ -67,6 +67,12 @@ impl<'m> Generation<'m> {
         self.pattern.steps() as u32
     }
 
+    /// Steps until the first frame is whole.
+    #[must_use]
+    pub fn first_frame_step(&self) -> u32 {
+        self.pattern.longest_delay() as u32
+    }
+
     /// How many threads work on the next steps, where the decoder lets that change.
     pub fn set_threads(&self, threads: usize) {
         self.run.set_threads(threads);

@@ -40,6 +40,7 @@ pub use lanes::Isa;
 use pack::Packed;
 use plan::Plan;
 pub use run::PackedRun;
+pub use store::ToKeep;
 pub use team::Team;
 
 /// Decoders under this are packed in less time than it takes to notice.
@@ -49,7 +50,7 @@ const KEPT_FROM_BYTES: usize = 64 << 20;
 #[derive(Debug)]
 pub struct PackedDecoder {
     plan: Plan,
-    packed: Packed,
+    packed: Arc<Packed>,
     isa: Isa,
 }
 
@@ -64,7 +65,7 @@ impl PackedDecoder {
         weights: &Weights,
     ) -> Result<Self, EngineError> {
         let plan = Plan::new(config, precision)?;
-        let packed = Packed::new(&plan, weights)?;
+        let packed = Arc::new(Packed::new(&plan, weights)?);
         Ok(Self {
             plan,
             packed,
@@ -72,32 +73,54 @@ impl PackedDecoder {
         })
     }
 
-    /// As [`PackedDecoder::load`], with the SHA-256 of all weights of the model. A decoder that is
-    /// large enough for it to matter is kept, packed, in `folder`, where the model lies, and
-    /// read from there while the files of the model are what they were.
+    /// As [`PackedDecoder::load`], of a model that lies in `folder`. A decoder that is large enough
+    /// for it to matter is kept there, packed, and read from there while the files of the model are
+    /// what they were. Gives the SHA-256 of all weights with one that was kept, and what is to be
+    /// kept of one that was not.
     ///
     /// # Errors
     /// As [`PackedDecoder::load`].
-    pub fn load_or_keep(
+    pub fn load_kept(
         config: &DecoderConfig,
         precision: Precision,
         weights: &Weights,
         folder: &Path,
-    ) -> Result<(Self, String), EngineError> {
+    ) -> Result<(Self, Option<String>, Option<ToKeep>), EngineError> {
         let plan = Plan::new(config, precision)?;
-        let make = || {
-            let (packed, sha256) = rayon::join(|| Packed::new(&plan, weights), || weights.sha256());
-            Ok((packed?, sha256))
-        };
-        let (packed, sha256) = match weights.files() {
-            Some(files) if plan.bytes >= KEPT_FROM_BYTES => {
+        let place = weights
+            .files()
+            .filter(|_| plan.bytes >= KEPT_FROM_BYTES)
+            .map(|files| {
                 let path = folder.join(format!("barline-{precision}.pack"));
-                store::read_or_make(&path, &files, &plan, make)?
+                (path, store::identity(&files, &plan))
+            });
+        if let Some((path, identity)) = &place {
+            let stands_for = weights.data_bytes().0;
+            let kept = store::read(path, identity, &plan, (weights.load(), stands_for))?;
+            if let Some((packed, sha256)) = kept {
+                return Ok((Self::of(plan, Arc::new(packed)), Some(sha256), None));
             }
-            _ => make()?,
-        };
+        }
+        let packed = Arc::new(Packed::new(&plan, weights)?);
+        let keep = place.map(|(path, identity)| ToKeep {
+            path,
+            identity,
+            packed: packed.clone(),
+        });
+        Ok((Self::of(plan, packed), None, keep))
+    }
+
+    fn of(plan: Plan, packed: Arc<Packed>) -> Self {
         let isa = Isa::best();
-        Ok((Self { plan, packed, isa }, sha256))
+        Self { plan, packed, isa }
+    }
+
+    /// Bytes that a decoder will take in memory.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`].
+    pub fn bytes_of(config: &DecoderConfig, precision: Precision) -> Result<usize, EngineError> {
+        Ok(Plan::new(config, precision)?.bytes)
     }
 
     /// A decoder that nobody trained, for measuring.
@@ -106,7 +129,7 @@ impl PackedDecoder {
     /// [`EngineError::Unsupported`] and [`EngineError::Memory`].
     pub fn random(config: &DecoderConfig, precision: Precision) -> Result<Self, EngineError> {
         let plan = Plan::new(config, precision)?;
-        let packed = Packed::random(&plan, 1)?;
+        let packed = Arc::new(Packed::random(&plan, 1)?);
         Ok(Self {
             plan,
             packed,

@@ -252,7 +252,15 @@ impl<S: Screen> Worker<S> {
         match event {
             EngineEvent::Queued { ahead } if told => self.show(Phase::Queued { ahead }),
             EngineEvent::Loading if told => self.show(Phase::Loading { done: None }),
-            EngineEvent::Queued { .. } | EngineEvent::Loading => {}
+            EngineEvent::Loaded { share } if told => {
+                self.show(Phase::Loading { done: Some(share) });
+            }
+            EngineEvent::Fitting if told => self.show(Phase::Finishing),
+            EngineEvent::Queued { .. }
+            | EngineEvent::Loading
+            | EngineEvent::Loaded { .. }
+            | EngineEvent::Reading
+            | EngineEvent::Fitting => {}
             EngineEvent::Started {
                 steps,
                 frames,
@@ -276,6 +284,7 @@ impl<S: Screen> Worker<S> {
                         step: 0,
                         steps,
                         seconds_left: None,
+                        sound_in_seconds: None,
                         take,
                     });
                 }
@@ -283,15 +292,17 @@ impl<S: Screen> Worker<S> {
             EngineEvent::Progress {
                 step,
                 steps,
-                steps_per_second,
+                seconds_left,
+                first_sound_seconds,
+                ..
             } => {
                 if told {
-                    let left = steps.saturating_sub(step) as f32;
-                    let seconds_left = (steps_per_second > 0.0).then_some(left / steps_per_second);
+                    let seconds_left = Some(seconds_left);
                     self.show(Phase::Generating {
                         step,
                         steps,
                         seconds_left,
+                        sound_in_seconds: first_sound_seconds,
                         take,
                     });
                 }

@@ -7,7 +7,8 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::pack::Packed;
 use super::plan::Plan;
 use crate::error::EngineError;
+use crate::load::Load;
 
 /// What the file begins with; the number changes with the layout of packed weights.
 const MAGIC: &[u8; 16] = b"Barline pack 001";
@@ -37,7 +39,36 @@ struct Head {
 
 /// Reads packed weights, with the SHA-256 of the model's own. `None` when there are none that can
 /// be trusted.
-pub(super) fn read(path: &Path, identity: &str, plan: &Plan) -> Option<(Packed, String)> {
+///
+/// # Errors
+/// [`EngineError::Cancelled`] when nobody waits for them any more.
+pub(super) fn read(
+    path: &Path,
+    identity: &str,
+    plan: &Plan,
+    (load, file_bytes): (&Load, u64),
+) -> Result<Option<(Packed, String)>, EngineError> {
+    let Some((mut file, head)) = open(path, identity, plan) else {
+        return Ok(None);
+    };
+    let Ok(mut packed) = Packed::zeros(plan.bytes) else {
+        return Ok(None);
+    };
+    let (mut hash, pieces) = (Sha256::new(), plan.bytes.div_ceil(PIECE_BYTES) as u64);
+    for piece in packed.as_mut().chunks_mut(PIECE_BYTES) {
+        if file.read_exact(piece).is_err() {
+            return Ok(None);
+        }
+        hash.update(piece);
+        // They stand for the files that they were made of.
+        load.advance(file_bytes / pieces.max(1))?;
+    }
+    let whole = hex(&hash.finalize()) == head.sha256;
+    Ok(whole.then_some((packed, head.model_sha256)))
+}
+
+/// A file that is the right one by its head.
+fn open(path: &Path, identity: &str, plan: &Plan) -> Option<(BufReader<File>, Head)> {
     let mut file = BufReader::with_capacity(PIECE_BYTES, File::open(path).ok()?);
     let mut magic = [0; MAGIC.len()];
     file.read_exact(&mut magic).ok()?;
@@ -50,34 +81,53 @@ pub(super) fn read(path: &Path, identity: &str, plan: &Plan) -> Option<(Packed, 
     let mut head = vec![0; length as usize];
     file.read_exact(&mut head).ok()?;
     let head: Head = serde_json::from_slice(&head).ok()?;
-    if head.identity != identity || head.bytes != plan.bytes {
-        return None;
+    (head.identity == identity && head.bytes == plan.bytes).then_some((file, head))
+}
+
+/// Packed weights that are to be kept, once the hash of the model is known.
+#[derive(Debug)]
+pub struct ToKeep {
+    pub(super) path: PathBuf,
+    pub(super) identity: String,
+    pub(super) packed: Arc<Packed>,
+}
+
+impl ToKeep {
+    /// Writes them, unless it is to stop. Where it can't be done, such as in a folder that can't be
+    /// written to or on a full disk, the next start takes longer.
+    pub(crate) fn write(&self, model_sha256: &str, stop: &dyn Fn() -> bool) {
+        let _ = write(&self.path, &self.identity, model_sha256, &self.packed, stop);
     }
-    let mut packed = Packed::zeros(plan.bytes).ok()?;
-    let mut hash = Sha256::new();
-    for piece in packed.as_mut().chunks_mut(PIECE_BYTES) {
-        file.read_exact(piece).ok()?;
-        hash.update(piece);
-    }
-    (hex(&hash.finalize()) == head.sha256).then_some((packed, head.model_sha256))
 }
 
 /// Writes packed weights, whole or not at all.
 ///
 /// # Errors
-/// What the system says.
-pub(super) fn write(
+/// What the system says; [`io::ErrorKind::Interrupted`] when it was to stop.
+fn write(
     path: &Path,
     identity: &str,
     model_sha256: &str,
     packed: &Packed,
+    stop: &dyn Fn() -> bool,
 ) -> io::Result<()> {
+    let go_on = || -> io::Result<()> {
+        if stop() {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        Ok(())
+    };
+    let mut hash = Sha256::new();
+    for piece in packed.chunks(PIECE_BYTES) {
+        go_on()?;
+        hash.update(piece);
+    }
     let folder = path.parent().unwrap_or(Path::new("."));
     let head = Head {
         identity: identity.into(),
         model_sha256: model_sha256.into(),
         bytes: packed.len(),
-        sha256: hex(&Sha256::digest(&packed[..])),
+        sha256: hex(&hash.finalize()),
     };
     let head = serde_json::to_vec(&head)?;
     let mut file = tempfile::Builder::new()
@@ -86,7 +136,10 @@ pub(super) fn write(
     file.write_all(MAGIC)?;
     file.write_all(&(head.len() as u32).to_le_bytes())?;
     file.write_all(&head)?;
-    file.write_all(packed)?;
+    for piece in packed.chunks(PIECE_BYTES) {
+        go_on()?;
+        file.write_all(piece)?;
+    }
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
@@ -100,26 +153,6 @@ pub(super) fn identity(files: &str, plan: &Plan) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Packed weights as they were read, or as they are made now and kept for the next time.
-///
-/// # Errors
-/// Those of `make`.
-pub(super) fn read_or_make(
-    path: &Path,
-    files: &str,
-    plan: &Plan,
-    make: impl FnOnce() -> Result<(Packed, String), EngineError>,
-) -> Result<(Packed, String), EngineError> {
-    let identity = identity(files, plan);
-    if let Some(kept) = read(path, &identity, plan) {
-        return Ok(kept);
-    }
-    let (packed, model_sha256) = make()?;
-    // A folder that can't be written to, or a full disk: the next start takes longer.
-    let _ = write(path, &identity, &model_sha256, &packed);
-    Ok((packed, model_sha256))
 }
 
 #[cfg(test)]
@@ -143,22 +176,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_read_and_what_is_not_right_is_made_again() {
+    fn what_is_kept_is_read_and_what_is_not_right_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("barline-q8.pack");
         let plan = plan();
-        let make = |seed: u64| move || Ok((packed(seed), format!("hash of {seed}")));
-        let never = || panic!("it was made again");
-        let get = |files: &str| read(&path, &identity(files, &plan), &plan);
-
-        let (first, hash) = read_or_make(&path, "files", &plan, make(1)).unwrap();
-        assert_eq!(hash, "hash of 1");
-        let (kept, hash) = read_or_make(&path, "files", &plan, never).unwrap();
-        assert!(kept[..] == first[..] && hash == "hash of 1");
+        let load = Load::default();
+        let get = |files: &str| {
+            let read = read(&path, &identity(files, &plan), &plan, (&load, 0));
+            read.unwrap()
+        };
+        let keep = |files: &str, seed, stop: bool| {
+            let keep = ToKeep {
+                path: path.clone(),
+                identity: identity(files, &plan),
+                packed: Arc::new(packed(seed)),
+            };
+            keep.write(&format!("hash of {seed}"), &|| stop);
+        };
+        assert!(get("files").is_none());
+        keep("files", 1, true);
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            0,
+            "stopped"
+        );
+        keep("files", 1, false);
+        let (kept, hash) = get("files").unwrap();
+        assert!(kept[..] == packed(1)[..] && hash == "hash of 1");
 
         // Other files of the model, or a damaged pack at any place.
-        let (other, hash) = read_or_make(&path, "changed", &plan, make(2)).unwrap();
-        assert!(other[..] != first[..] && hash == "hash of 2");
+        assert!(get("changed").is_none());
+        keep("changed", 2, false);
+        let (kept, hash) = get("changed").unwrap();
+        assert!(kept[..] == packed(2)[..] && hash == "hash of 2");
         assert!(get("files").is_none());
         let whole = std::fs::read(&path).unwrap();
         for at in [0, 17, 30, whole.len() / 2, whole.len() - 1] {
@@ -171,14 +221,21 @@ mod tests {
         assert!(get("changed").is_none(), "cut off");
         std::fs::write(&path, &whole).unwrap();
         assert!(get("changed").is_some());
+        let gone = Load::new(|| true, |_| (), |_| ());
+        let read = read(&path, &identity("changed", &plan), &plan, (&gone, 0));
+        assert_eq!(read.err(), Some(EngineError::Cancelled));
     }
 
     #[test]
     fn nothing_is_left_where_it_cannot_be_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("gone").join("barline-q8.pack");
-        let make = || Ok((packed(1), "hash".into()));
-        assert!(read_or_make(&path, "files", &plan(), make).is_ok());
+        let keep = ToKeep {
+            path,
+            identity: "any".into(),
+            packed: Arc::new(packed(1)),
+        };
+        keep.write("hash", &|| false);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
