@@ -331,10 +331,7 @@ impl Files {
 
     fn name(&self) -> String {
         match self {
-            Self::Folder(folder) => {
-                let name = folder.file_name().unwrap_or(folder.as_os_str());
-                name.to_string_lossy().into_owned()
-            }
+            Self::Folder(folder) => crate::shelf::folder_title(folder),
             Self::Embedded(_) => "Barline Starter".into(),
         }
     }
