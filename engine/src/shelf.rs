@@ -347,6 +347,7 @@ impl Shelf {
             .into_iter()
             .chain(record.pinned.take())
             .chain(record.underway.take())
+            .chain(record.older.drain(..))
             .collect();
         if all.is_empty() {
             return Err(FetchError::NotHere {

@@ -145,7 +145,11 @@ pub(super) fn fetch(
         let disk = |error| FetchError::disk(&place.root().join("refs/main"), &error, 0);
         place.set_main(&model.commit).map_err(disk)?;
     }
-    record.pinned = Some(model.clone());
+    let before = record.pinned.replace(model.clone());
+    record.older.retain(|older| older.commit != model.commit);
+    record
+        .older
+        .extend(before.filter(|before| before.commit != model.commit));
     note(&record, &record_path)?;
     Ok(model)
 }

@@ -117,13 +117,13 @@ mod tests {
             "generation_config.json",
             "README.md",
         ];
-        let with = |weights: &[&str]| [&small[..], weights].concat();
-        assert_eq!(of(&all).unwrap(), with(&["model.safetensors"]));
+        let with = |weights: &'static str| [&small[..], &[weights]].concat();
+        assert_eq!(of(&all).unwrap(), with("model.safetensors"));
         let bin: Vec<_> = all
             .into_iter()
             .filter(|name| *name != "model.safetensors")
             .collect();
-        assert_eq!(of(&bin).unwrap(), with(&["pytorch_model.bin"]));
+        assert_eq!(of(&bin).unwrap(), with("pytorch_model.bin"));
         assert_eq!(
             of(&["state_dict.bin", "compression_state_dict.bin"]).unwrap(),
             ["state_dict.bin", "compression_state_dict.bin"]

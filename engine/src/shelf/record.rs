@@ -64,6 +64,9 @@ pub(super) struct Record {
     pub(super) pinned: Option<Fetched>,
     /// What was begun and is not complete.
     pub(super) underway: Option<Fetched>,
+    /// What was here before the user asked for newer: it goes with the model.
+    #[serde(default)]
+    pub(super) older: Vec<Fetched>,
 }
 
 impl Record {
@@ -82,7 +85,7 @@ impl Record {
     }
 
     pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        if self.pinned.is_none() && self.underway.is_none() {
+        if self.pinned.is_none() && self.underway.is_none() && self.older.is_empty() {
             return match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
@@ -156,6 +159,7 @@ mod tests {
                 unix_seconds: 1,
             }),
             underway: None,
+            older: Vec::new(),
         };
         record.write(&path).unwrap();
         assert_eq!(Record::read(&path), record);
