@@ -12,6 +12,7 @@ mod interactive;
 mod interrupt;
 mod long;
 mod measure;
+mod models;
 mod output;
 mod recipe;
 mod render;

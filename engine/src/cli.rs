@@ -10,6 +10,7 @@ pub(crate) mod extend;
 pub(crate) mod generate;
 pub(crate) mod interactive;
 pub(crate) mod measure;
+pub(crate) mod models;
 mod progress;
 pub(crate) mod regenerate;
 pub(crate) mod render;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 
 use barline_engine::EngineError;
 use barline_engine::file::{FileError, ReadError};
+use barline_engine::shelf::FetchError;
 
 /// What ended a command early.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,9 @@ pub(crate) enum Failure {
     /// A file could not be written.
     #[error("{0}")]
     File(#[from] FileError),
+    /// A model could not be fetched, checked or removed.
+    #[error("{0}")]
+    Fetch(#[from] FetchError),
     /// A file could not be read.
     #[error("{0}")]
     Read(#[from] ReadError),
@@ -71,6 +76,9 @@ pub(crate) enum Failure {
         /// Of how many.
         all: usize,
     },
+    /// The user pressed Ctrl+C while a model was fetched.
+    #[error("interrupted: fetch it again and it goes on from there")]
+    FetchInterrupted,
     /// The user pressed Ctrl+C.
     #[error("interrupted, nothing unfinished was kept")]
     Interrupted,
@@ -87,9 +95,15 @@ impl Failure {
                 | EngineError::Setting { .. }
                 | EngineError::TooLong { .. },
             )
-            | Self::File(FileError::Float { .. }) => 2,
+            | Self::File(FileError::Float { .. })
+            | Self::Fetch(
+                FetchError::Unknown { .. }
+                | FetchError::BuiltIn { .. }
+                | FetchError::NotOurs { .. },
+            ) => 2,
             Self::Engine(_)
             | Self::File(_)
+            | Self::Fetch(_)
             | Self::Read(_)
             | Self::NotALoop { .. }
             | Self::Output(_)
@@ -97,7 +111,7 @@ impl Failure {
             | Self::Prompt(_)
             | Self::Lines { .. }
             | Self::Unmeasured { .. } => 1,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::FetchInterrupted => 130,
         }
     }
 }

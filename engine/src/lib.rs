@@ -7,7 +7,8 @@
 //! Reading order: `request` and `event` (what goes in and comes out), `worker`
 //! (the thread) and `job` (its work), `model` (one loaded model), `musicgen` (text → tokens), `codec`
 //! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for), `extend` (a loop →
-//! minutes or hours), `file` (what lies on disk), `evaluate` (how good what came out is).
+//! minutes or hours), `file` (what lies on disk), `evaluate` (how good what came out is), `shelf`
+//! (which models there are, and fetching them).
 
 pub mod bandwidth;
 pub mod codec;
@@ -25,6 +26,7 @@ mod pace;
 pub mod prompt;
 pub mod request;
 pub mod resample;
+pub mod shelf;
 pub mod weights;
 pub mod worker;
 

@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         cli::args::Command::Measure(args) => cli::measure::run(&args),
         cli::args::Command::Evaluate(args) => cli::evaluate::run(&args),
         cli::args::Command::Doctor(args) => cli::doctor::run(&args),
+        cli::args::Command::Models(command) => cli::models::run(&command),
         cli::args::Command::Bench(command) => cli::bench::run(&command),
     });
     match result {

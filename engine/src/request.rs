@@ -33,10 +33,7 @@ impl ModelSource {
     pub fn name(&self) -> String {
         match self {
             Self::Starter => "Barline Starter".into(),
-            Self::Folder(folder) => {
-                let name = folder.file_name().unwrap_or(folder.as_os_str());
-                name.to_string_lossy().into_owned()
-            }
+            Self::Folder(folder) => crate::shelf::folder_title(folder),
             Self::Random(size) => format!("random {size}"),
         }
     }

@@ -13,6 +13,7 @@ use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::Failure;
+use super::models::args::ModelsCommand;
 
 /// Loops from text, made on this machine.
 #[derive(Debug, Parser)]
@@ -68,6 +69,9 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Say what this machine has and how fast the model runs on it.
     Doctor(DoctorArgs),
+    /// List the models that there are, and fetch, check or remove them.
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Measure parts of the engine, with random weights of the published sizes.
     #[command(subcommand)]
     Bench(BenchCommand),
@@ -143,7 +147,8 @@ pub(crate) struct MakeArgs {
     /// Seed: the same seed and settings make the same samples. Random when not given.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// A model's folder in the Hugging Face layout; without it the built-in starter model.
+    /// A model: a name that `barline models list` shows, an id of the hub such as
+    /// facebook/musicgen-small, or a folder. Without it the built-in starter model.
     #[arg(long)]
     pub(crate) model: Option<PathBuf>,
     /// Divides the logits: over 1 is wilder, under 1 is tamer.
@@ -190,7 +195,7 @@ pub(crate) struct RegenerateArgs {
     /// Where to write; by default beside the file, with "_again" after its name.
     #[arg(long, short)]
     pub(crate) out: Option<PathBuf>,
-    /// The folder of the model that it was made with, if that was not the starter model.
+    /// The model that it was made with (a name, an id or a folder), if not the starter model.
     #[arg(long)]
     pub(crate) model: Option<PathBuf>,
     /// Threads; by default the physical cores less one.
@@ -269,8 +274,8 @@ pub(crate) struct LoopArgs {
     /// Make a WAV file RF64 even when it is under 4 GB.
     #[arg(long)]
     pub(crate) rf64: bool,
-    /// The folder of the model that the first file was made with, if that was not the starter
-    /// model; of use with --takes.
+    /// The model that the first file was made with (a name, an id or a folder), if not the
+    /// starter model; of use with --takes.
     #[arg(long)]
     pub(crate) model: Option<PathBuf>,
     /// Threads for making takes; by default the physical cores less one.
@@ -348,7 +353,7 @@ pub(crate) struct EvaluateArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
-    /// A model's folder; without it the built-in starter model.
+    /// A model's name, id or folder; without it the built-in starter model.
     #[arg(long)]
     pub(crate) model: Option<PathBuf>,
     /// Threads for the measurement; by default the physical cores less one.

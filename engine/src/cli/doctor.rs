@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::Failure;
 use super::args::DoctorArgs;
+use super::models::settle;
 
 /// Length of the clip that is made to measure with.
 const CLIP_SECONDS: f64 = 4.0;
@@ -46,11 +47,13 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<(), Failure> {
     system.refresh_memory();
     system.refresh_cpu_all();
     let threads = args.threads.unwrap_or_else(default_threads);
+    let mut model = args
+        .model
+        .clone()
+        .map_or(ModelSource::Starter, ModelSource::Folder);
+    settle(&mut model, None)?;
     let request = GenerateRequest {
-        model: args
-            .model
-            .clone()
-            .map_or(ModelSource::Starter, ModelSource::Folder),
+        model,
         model_sha256: None,
         fit: None,
         prompt: "house drums, 120 bpm".into(),

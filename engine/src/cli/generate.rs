@@ -16,6 +16,7 @@ use tempfile::NamedTempFile;
 
 use super::Failure;
 use super::args::{GenerateArgs, MakeArgs};
+use super::models::settle;
 use super::waiting::{RATES_HZ, at_rate, interrupts, try_place, wait_with_progress};
 
 /// The tempo of a clip in bars when none is asked for.
@@ -81,6 +82,14 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), Failure> {
             "generating".into()
         };
         planned.push((request, path, label));
+    }
+    // Asked for once all else is known to be right: it may take long.
+    if let Some((request, ..)) = planned.first() {
+        let mut model = request.model.clone();
+        settle(&mut model, Some(&interrupts))?;
+        for (request, ..) in &mut planned {
+            request.model = model.clone();
+        }
     }
     let mut made = Vec::new();
     for together in planned.chunks(TOGETHER) {

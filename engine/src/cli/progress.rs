@@ -5,6 +5,7 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
+use barline_engine::shelf::{FetchProgress, Stage, in_words};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Progress of one take or file, or of many files.
@@ -72,6 +73,23 @@ impl Progress {
         let left = (of - frames) as f64 / speed.max(1.0);
         let speed = format!("{:.0} times real time", speed / f64::from(rate_hz));
         self.show(frames, of, &speed, left as f32);
+    }
+
+    /// So many bytes of a model are here.
+    pub(crate) fn fetched(&mut self, progress: &FetchProgress) {
+        let speed = match (progress.stage, progress.bytes_per_second) {
+            (Stage::Waiting, _) => "another program fetches it".to_owned(),
+            (Stage::Retrying, _) => "trouble, trying again".to_owned(),
+            (Stage::Checking, None) => "checking".to_owned(),
+            (_, rate) => format!("{}/s", in_words(rate.unwrap_or(0.0) as u64)),
+        };
+        let left = progress.seconds_left.unwrap_or(f64::INFINITY);
+        self.show(
+            progress.bytes_done,
+            progress.bytes_total,
+            &speed,
+            left as f32,
+        );
     }
 
     fn show(&mut self, done: u64, all: u64, speed: &str, left_seconds: f32) {

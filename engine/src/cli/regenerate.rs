@@ -10,6 +10,7 @@ use barline_engine::{Engine, GenerateRequest, ModelSource};
 
 use super::Failure;
 use super::args::RegenerateArgs;
+use super::models::settle;
 use super::waiting::{at_rate, interrupts, try_place, wait_with_progress};
 
 /// Runs the command.
@@ -20,8 +21,9 @@ pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
     try_place(&out)?;
     let interrupts = interrupts();
     let engine = Engine::start()?;
-    let request = request(&recipe, args.model.as_deref(), args.threads);
+    let mut request = request(&recipe, args.model.as_deref(), args.threads);
     request.check()?;
+    settle(&mut request.model, Some(&interrupts))?;
     let clip = wait_with_progress(&engine.submit(request)?, "generating".into(), &interrupts)?;
     let (rate_hz, channels) = at_rate(&clip, Some(recipe.rate_hz));
     file::write(

@@ -23,6 +23,7 @@ use self::manifest::{Entry, Status};
 use self::plan::{Plan, Planned};
 use super::Failure;
 use super::args::RenderArgs;
+use super::models::settle;
 use super::waiting::{LOOK_EVERY, at_rate, interrupts, try_place, wait};
 
 /// Memory that an engine takes beside its weights, and the weights' multiple while they are read.
@@ -39,7 +40,7 @@ struct Outcome {
 
 /// Runs the command.
 pub(crate) fn run(args: &RenderArgs) -> Result<(), Failure> {
-    let plan = plan::read(&args.recipe)?;
+    let mut plan = plan::read(&args.recipe)?;
     std::fs::create_dir_all(&plan.folder).map_err(|source| file::FileError::Io {
         path: plan.folder.clone(),
         source,
@@ -50,9 +51,17 @@ pub(crate) fn run(args: &RenderArgs) -> Result<(), Failure> {
         .filter(|&index| entries[index].status == Status::Left)
         .collect();
     let (todo, all) = (left.len(), entries.len());
+    let interrupts = interrupts();
+    // The names of the loops hold what the recipe says of the model, and are known by now.
+    if let Some(&first) = left.front() {
+        let mut model = plan.loops[first].request.model.clone();
+        settle(&mut model, Some(&interrupts))?;
+        for planned in &mut plan.loops {
+            planned.request.model = model.clone();
+        }
+    }
     let jobs = jobs(args, &plan).min(todo.max(1));
     eprintln!("{all} loops, {} of them there, {jobs} at once", all - todo);
-    let interrupts = interrupts();
     let (queue, stop) = (Mutex::new(left), AtomicBool::new(false));
     let (report, outcomes) = unbounded();
     let start = Instant::now();

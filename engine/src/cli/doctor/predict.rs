@@ -13,7 +13,8 @@ use barline_engine::bandwidth::Probe;
 use barline_engine::fit::Target;
 use barline_engine::model::{Model, Size};
 use barline_engine::musicgen::packed::Team;
-use barline_engine::{EngineError, Fit, Precision, Sampling};
+use barline_engine::shelf::predict::{BESIDE_BYTES, weights_bytes};
+use barline_engine::{EngineError, Fit, Sampling};
 use serde::Serialize;
 
 use super::super::bench::{pool, step};
@@ -24,8 +25,6 @@ const BEATS_PER_BAR: u32 = 4;
 const TEMPO_BPM: f64 = 120.0;
 /// Of the codec, to measure it.
 const CODEC_SECONDS: f64 = 3.0;
-/// What is needed beside the weights of the decoder: text encoder, codec, a long clip's past.
-const BESIDE_BYTES: u64 = 1 << 30;
 
 /// What is expected of a size.
 #[derive(Debug, Serialize)]
@@ -123,23 +122,6 @@ fn beside(model: &Model, threads: NonZeroUsize, seconds: f64) -> Result<(f64, f6
         let codec = decode() * seconds / CODEC_SECONDS * model.channels() as f64;
         Ok((text, codec))
     })
-}
-
-/// Nearly what the packed weights take.
-fn weights_bytes(
-    config: &barline_engine::musicgen::config::DecoderConfig,
-    precision: Precision,
-) -> u64 {
-    // The text's keys and values too, which a step does not read.
-    let text = 2 * config.num_hidden_layers * config.hidden_size * config.hidden_size;
-    let weights = config.step_weights() + text;
-    let bits = match precision {
-        Precision::Exact | Precision::F32 => 32.0,
-        Precision::Bf16 => 16.0,
-        Precision::Q8 => 8.5,
-        Precision::Q4 => 4.5,
-    };
-    (weights as f64 * bits / 8.0) as u64
 }
 
 impl fmt::Display for Bars {

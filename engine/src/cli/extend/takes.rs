@@ -13,6 +13,7 @@ use crossbeam_channel::Receiver;
 
 use super::super::Failure;
 use super::super::args::LoopArgs;
+use super::super::models::settle;
 use super::super::regenerate;
 use super::super::waiting::wait_with_progress;
 
@@ -280,8 +281,10 @@ fn make(args: &LoopArgs, all: &mut Vec<Loaded>, interrupts: &Receiver<()>) -> Re
     let engine = Engine::start()?;
     let (rate_hz, wanted) = (all[0].rate_hz, args.takes as usize);
     let mut requests = Vec::new();
+    let mut first = regenerate::request(&recipe, args.model.as_deref(), args.threads);
+    settle(&mut first.model, Some(interrupts))?;
     for take in 1..=wanted.saturating_sub(all.len()) as u64 {
-        let mut request = regenerate::request(&recipe, args.model.as_deref(), args.threads);
+        let mut request = first.clone();
         request.seed = recipe.facts.seed.wrapping_add(take);
         requests.push(request);
     }

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use barline_engine::file::{self, Depth, Format, Recipe};
-use barline_engine::{Clip, Engine, GenerateRequest};
+use barline_engine::{Clip, Engine, GenerateRequest, ModelSource};
 use crossbeam_channel::Receiver;
 
 use super::super::Failure;
 use super::super::args::{InteractiveArgs, MakeArgs};
 use super::super::generate::{DEFAULT_TEMPO_BPM, in_words, random_seed, request, unused};
+use super::super::models::settle;
 use super::super::waiting::{try_place, wait, wait_with_progress};
 use super::device::Device;
 use super::line::{COMMANDS, Line};
@@ -54,10 +55,19 @@ impl Session {
         let folder = args.out.clone().unwrap_or_default();
         // Better known before the first loop is made.
         try_place(&folder.join("loop"))?;
+        let mut how = args.how.clone();
+        if let Some(folder) = how.model.take() {
+            let mut model = ModelSource::Folder(folder);
+            settle(&mut model, Some(&interrupts))?;
+            how.model = match model {
+                ModelSource::Folder(folder) => Some(folder),
+                _ => None,
+            };
+        }
         Ok(Self {
             engine: Engine::start()?,
             interrupts,
-            how: args.how.clone(),
+            how,
             folder,
             device,
             by_hand,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::cli::Failure;
+use crate::cli::models::is_name;
 use crate::cli::waiting::RATES_HZ;
 
 /// More loops than anybody means to ask for.
@@ -142,7 +143,12 @@ pub(super) fn read(path: &Path) -> Result<Plan, Failure> {
     let beside = path.parent().unwrap_or(Path::new("."));
     let folder = beside.join(&recipe.out);
     let model = match &recipe.model {
-        Some(model) => ModelSource::Folder(beside.join(model)),
+        // A folder is one beside the recipe; a name or an id is none.
+        Some(model) => {
+            let folder = beside.join(model);
+            let is_named = model.to_str().is_some_and(is_name) && !folder.is_dir();
+            ModelSource::Folder(if is_named { model.clone() } else { folder })
+        }
         None => ModelSource::Starter,
     };
     file::check(&folder.join("loop").with_extension(&recipe.format), depth)?;

@@ -1,0 +1,88 @@
+//! `barline models list`: the shelf, a line for each model.
+//!
+//! Main thread. Nothing is asked of the hub.
+
+use std::io::Write;
+
+use barline_engine::model::Size;
+use barline_engine::shelf::{Entry, State, in_words, predict};
+use barline_engine::worker::default_threads;
+
+use super::super::Failure;
+use super::args::ListArgs;
+use super::info::Facts;
+use super::print_json;
+
+/// Runs the command.
+pub(super) fn run(args: &ListArgs) -> Result<(), Failure> {
+    let shelf = super::shelf();
+    let mut measured: Vec<((Size, u8), f64)> = Vec::new();
+    let mut all = Vec::with_capacity(shelf.entries().len());
+    for entry in shelf.entries() {
+        let speed = match entry.size.filter(|_| args.speed && entry.runs()) {
+            Some(size) => {
+                let shape = (size, entry.channels);
+                let known = measured.iter().find(|(known, _)| *known == shape);
+                let seconds = match known {
+                    Some((_, seconds)) => *seconds,
+                    None => predict::seconds_per_bar(size, entry.channels, default_threads())?,
+                };
+                measured.push((shape, seconds));
+                Some(seconds)
+            }
+            None => None,
+        };
+        all.push(Facts::new(&shelf, entry, speed)?);
+    }
+    if args.json {
+        return print_json(&all);
+    }
+    let mut out = std::io::stdout().lock();
+    let bar = if args.speed { "A BAR    " } else { "" };
+    writeln!(
+        out,
+        "{:20} {:22} {:15} {:10} {bar}GOOD AT",
+        "NAME", "STATE", "RIGHTS", "MEMORY"
+    )?;
+    for (facts, entry) in all.iter().zip(shelf.entries()) {
+        let memory = facts.memory().map_or_else(|| "-".into(), in_words);
+        let bar = match (args.speed, facts.seconds_per_bar) {
+            (false, _) => String::new(),
+            (true, Some(seconds)) => format!("{:8} ", format!("{seconds:.2} s")),
+            (true, None) => format!("{:8} ", "-"),
+        };
+        writeln!(
+            out,
+            "{:20} {:22} {:15} {memory:10} {bar}{}",
+            entry.name,
+            state(&facts.state),
+            entry.rights,
+            good_at(entry)
+        )?;
+    }
+    let cache = shelf.settings().cache.display();
+    writeln!(
+        out,
+        "\nModels lie in {cache}; `barline models info NAME` says more of one."
+    )?;
+    Ok(())
+}
+
+fn good_at(entry: &Entry) -> String {
+    match &entry.later {
+        None => entry.good_at.clone(),
+        Some(what) => format!("{} (not yet: {what})", entry.good_at),
+    }
+}
+
+/// Where it is, in a few words.
+pub(super) fn state(state: &State) -> String {
+    let percent = |bytes: u64, of: u64| bytes * 100 / of.max(1);
+    match state {
+        State::BuiltIn => "built in".into(),
+        State::Here { bytes, .. } => format!("here, {}", in_words(*bytes)),
+        State::Partial { bytes, of } => format!("{} % came", percent(*bytes, *of)),
+        State::Fetching { bytes, of } => format!("being fetched, {} %", percent(*bytes, *of)),
+        State::Missing => "-".into(),
+    }
+}
