@@ -1,0 +1,123 @@
+//! Drops into the panel: the thread that listens, and what it tells the panel.
+//!
+//! The panel's window is baseview's, and so are the XDND messages that are sent to it. They are
+//! led here by `XdndProxy`, a property that tells sources to send them to another window: ours.
+//! Never answers for a place that is not the panel's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use x11rb::connection::Connection;
+use x11rb::protocol::Event;
+use x11rb::protocol::xproto::Window;
+
+use super::desk::{Desk, Lost};
+use super::door::Door;
+use super::visitor::Visitor;
+use crate::{DragError, DropEvent, NativeWindow};
+
+/// While nothing is dragged: nobody notices so short a delay of the first hover.
+const IDLE: Duration = Duration::from_millis(40);
+const BUSY: Duration = Duration::from_millis(5);
+/// How often to look whether the window has moved into another one.
+const LOOK: Duration = Duration::from_secs(1);
+const LONGEST_END: Duration = Duration::from_millis(250);
+
+/// The listening thread as the panel sees it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    events: Receiver<DropEvent>,
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    welcome: AtomicBool,
+    closed: AtomicBool,
+}
+
+impl Listener {
+    pub(crate) fn start(
+        window: NativeWindow,
+        wake: impl Fn() + Send + 'static,
+    ) -> Result<Self, DragError> {
+        let window = Window::try_from(window.id).map_err(|_| DragError::UnsupportedWindow)?;
+        let shared = Arc::new(Shared {
+            welcome: AtomicBool::new(true),
+            closed: AtomicBool::new(false),
+        });
+        let (sender, events) = channel();
+        let of_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("barline drops".to_owned())
+            // A lost connection has no window any more.
+            .spawn(move || drop(listen(window, &of_thread, &sender, &wake)))
+            .map_err(|_| DragError::Stopped)?;
+        Ok(Self {
+            events,
+            shared,
+            thread,
+        })
+    }
+
+    pub(crate) fn events(&self) -> impl Iterator<Item = DropEvent> + '_ {
+        self.events.try_iter()
+    }
+
+    pub(crate) fn set_welcome(&self, welcome: bool) {
+        self.shared.welcome.store(welcome, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.shared.closed.store(true, Ordering::Release);
+        // The thread runs code of this library, which the host may unload next.
+        let begin = Instant::now();
+        while !self.thread.is_finished() && begin.elapsed() < LONGEST_END {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn listen(
+    window: Window,
+    shared: &Shared,
+    sender: &Sender<DropEvent>,
+    wake: &impl Fn(),
+) -> Result<(), Lost> {
+    let desk = Desk::open(window)?;
+    let mut door = Door::open(&desk, window)?;
+    let mut visitor = Visitor::new(window);
+    let mut looked = Instant::now();
+    while !shared.closed.load(Ordering::Acquire) {
+        let mut tell = |event| {
+            // The panel is closing when it does not listen.
+            let _ = sender.send(event);
+            wake();
+        };
+        while let Some(event) = desk.connection.poll_for_event()? {
+            let welcome = shared.welcome.load(Ordering::Relaxed);
+            match event {
+                Event::ClientMessage(message) if message.format == 32 => {
+                    visitor.message(&desk, &door, &message, welcome, &mut tell)?;
+                }
+                Event::SelectionNotify(notify) => visitor.data(&desk, &notify, &mut tell)?,
+                Event::DestroyNotify(gone) if gone.window == window => return Ok(()),
+                Event::DestroyNotify(gone) => visitor.lose(gone.window, &mut tell),
+                _ => {}
+            }
+        }
+        visitor.wait(&desk, &mut tell)?;
+        if looked.elapsed() > LOOK {
+            looked = Instant::now();
+            door.look(&desk)?;
+        }
+        std::thread::sleep(if visitor.is_here() { BUSY } else { IDLE });
+    }
+    door.close(&desk)
+}
