@@ -5,17 +5,38 @@
 //! the session says that something changed, when the host changed a parameter, and when the
 //! user does something.
 
+mod card;
+mod carry;
 mod controls;
+mod desk;
 mod footer;
 mod header;
+mod icon;
+mod keys;
+mod library;
+mod menu;
+mod models;
+mod pads;
+mod panel;
+mod picks;
 mod prompt;
+mod row;
+mod side;
 mod status;
+mod system;
+mod takes;
 mod theme;
+mod tune;
 mod waveform;
+
+// Outside this folder, because the tests read and write pictures and the panel may not.
+#[cfg(test)]
+#[path = "../tests/panel/panel.rs"]
+mod tests;
 
 use std::sync::Arc;
 
-use egui::{Align, Key, Layout, Ui, UiBuilder, vec2};
+use egui::Ui;
 use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::dpi::LogicalSize;
 use nice_plug::editor::{ResizeHint, SizeConstraints};
@@ -25,15 +46,16 @@ use nice_plug_egui::{
     create_egui_editor,
 };
 
+use self::desk::{Desk, Scene};
+use self::keys::Claim;
+use self::system::System;
 use crate::export;
 use crate::params::BarlineParams;
 use crate::session::{Handle, Screen};
-use crate::view::UiAction;
 
 /// The window at first, and the least it can be made, in points.
-const SIZE: (f32, f32) = (760.0, 480.0);
+const SIZE: (f32, f32) = (1000.0, 640.0);
 const LEAST: (f32, f32) = (640.0, 420.0);
-const EDGE: f32 = 16.0;
 
 /// The panel's window as its session knows it: whether it is open, and how to have it drawn.
 #[derive(Clone)]
@@ -61,13 +83,13 @@ impl Screen for PanelScreen {
     }
 }
 
-/// What is drawn.
+/// What is drawn, and the window that it is drawn in.
 pub struct Panel {
     params: Arc<BarlineParams>,
     session: Handle,
     host: Option<GuiContext>,
-    /// What the path field of "Save WAV…" holds.
-    folder: String,
+    desk: Desk,
+    system: System,
 }
 
 /// The editor of one instance.
@@ -85,7 +107,10 @@ pub fn create(
         },
         ..ResizeHint::RESIZABLE
     };
-    let folder = export::default_folder().display().to_string();
+    let desk = Desk {
+        folder: export::default_folder().display().to_string(),
+        ..Desk::default()
+    };
     create_egui_editor(
         screen.state.clone(),
         screen.notifier.clone(),
@@ -96,7 +121,8 @@ pub fn create(
             params,
             session,
             host: None,
-            folder,
+            desk,
+            system: System::new(screen.notifier.clone()),
         },
     )
 }
@@ -111,6 +137,7 @@ impl NiceEguiApp for Panel {
         theme::install(&ctx);
         frame.set_clear_color(theme::GROUND.into());
         self.host = Some(host);
+        self.system.open(frame.baseview_window());
         Ok(())
     }
 
@@ -120,64 +147,41 @@ impl NiceEguiApp for Panel {
         };
         let setter = host.param_setter();
         let snapshot = self.session.snapshot();
-        let live = self.session.live();
-        let host_tempo_bpm = live.tempo_bpm().filter(|_| self.params.sync.value());
+        let scene = Scene {
+            snapshot: &snapshot,
+            live: self.session.live(),
+            params: &self.params,
+            setter: &setter,
+        };
         let (revision, mut project) = self.params.project.read();
         let before = project.clone();
-        let mut actions = Vec::new();
-
-        let window = ui.max_rect();
-        ui.painter()
-            .rect_filled(window, egui::CornerRadius::ZERO, theme::GROUND);
-        let inside = UiBuilder::new()
-            .max_rect(window.shrink(EDGE))
-            .layout(Layout::top_down(Align::Min));
-        ui.scope_builder(inside, |ui| {
-            ui.spacing_mut().item_spacing.y = theme::NEAR;
-            header::show(ui, &mut project, &self.params, &setter, live);
-            ui.add_space(theme::GAP - theme::NEAR);
-            actions.extend(prompt::show(
-                ui,
-                &mut project,
-                &self.params,
-                &setter,
-                &snapshot,
-                host_tempo_bpm.unwrap_or(before.tempo_bpm),
-            ));
-            ui.add_space(theme::GAP - theme::NEAR);
-            let footer = theme::ROW + theme::GAP;
-            let spare = ui.available_height() - footer - status::card_height(0.0);
-            theme::card().show(ui, |ui| {
-                let size = vec2(ui.available_width(), spare.max(48.0));
-                let (_, picture) = ui.allocate_space(size);
-                waveform::show(ui, picture, &snapshot, live.playhead_beats(0));
-                actions.extend(status::show(ui, &snapshot));
-            });
-            ui.add_space(theme::GAP - theme::NEAR);
-            actions.extend(footer::show(
-                ui,
-                &self.params,
-                &setter,
-                &snapshot,
-                &mut self.folder,
-            ));
-        });
-
-        if snapshot.phase.busy() && ui.input(|input| input.key_pressed(Key::Escape)) {
-            actions.push(UiAction::Cancel);
-        }
+        let mut asks = Vec::new();
+        let scale = ui.ctx().pixels_per_point();
+        self.system.listen(scale, &mut self.desk, &mut asks);
+        panel::show(ui, scene, &mut project, &mut self.desk, &mut asks);
+        // Slots belong to the session, which hears of them by actions.
+        project.slots = before.slots;
+        project.selected = before.selected;
         if project != before {
             self.params.project.edit(revision, project);
         }
-        for action in actions {
+        self.system
+            .drag(frame.baseview_window(), &mut self.desk, &mut asks);
+        for action in asks {
             self.session.send(action);
         }
-        // Keys belong to the host, unless something here is being typed.
-        let typing = ui.ctx().egui_wants_keyboard_input();
-        frame.set_key_capture(if typing {
-            KeyCapture::CaptureAll
-        } else {
-            KeyCapture::IgnoreAll
+        frame.set_key_capture(match keys::claim(ui.ctx(), scene, &self.desk) {
+            Claim::All => KeyCapture::CaptureAll,
+            Claim::Some(characters, escape) => KeyCapture::CaptureKeys(system::keys(
+                &characters,
+                escape,
+            )),
         });
+    }
+
+    fn editor_closed(&mut self) {
+        self.system.close();
+        self.host = None;
+        self.desk.carry = None;
     }
 }

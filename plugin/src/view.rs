@@ -60,6 +60,9 @@ impl Phase {
     }
 }
 
+/// Slots of an instance.
+pub const SLOT_COUNT: usize = SLOTS;
+
 /// The lowest and the highest sample of one column of the picture.
 pub type Peak = (f32, f32);
 

@@ -2,6 +2,8 @@
 //!
 //! Panel and session, so that what is shown is what is asked for. Pure.
 
+pub mod presets;
+
 use barline_engine::ClipFacts;
 use barline_engine::fit::Grid;
 use barline_engine::prompt::{self, Key};
@@ -57,6 +59,9 @@ pub const MOODS: [&str; 20] = [
     "warm",
 ];
 
+/// How much is going on.
+pub const ENERGIES: [&str; 6] = ["sparse", "calm", "steady", "lively", "busy", "intense"];
+
 /// Instruments that can be picked, several at once.
 pub const INSTRUMENTS: [&str; 10] = [
     "drums", "bass", "chords", "pad", "pluck", "lead", "piano", "guitar", "strings", "bell",
@@ -75,7 +80,7 @@ pub const KEYS: [&str; 24] = [
 /// The words of a project, without tempo and key; empty when there are none.
 #[must_use]
 pub fn words(project: &Project) -> String {
-    let style: Vec<&str> = [&project.mood, &project.genre]
+    let style: Vec<&str> = [&project.energy, &project.mood, &project.genre]
         .into_iter()
         .filter_map(Option::as_deref)
         .collect();
@@ -156,6 +161,30 @@ pub fn following(following: &Following) -> String {
     format!("{made} → {host} BPM, {how}")
 }
 
+/// A duration in words: `8 s`, `1 min 20 s`.
+#[must_use]
+pub fn duration(seconds: f32) -> String {
+    let seconds = seconds.max(0.0).ceil() as u64;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+/// A size in words, in powers of ten as file managers say it: `1.2 GB`.
+#[must_use]
+pub fn size(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    if bytes >= 1e9 {
+        format!("{:.1} GB", bytes / 1e9)
+    } else if bytes >= 1e6 {
+        format!("{:.0} MB", bytes / 1e6)
+    } else {
+        format!("{:.0} kB", (bytes / 1e3).ceil())
+    }
+}
+
 /// A tempo with as many decimals as it needs, two at most.
 #[must_use]
 pub fn tidy(bpm: f64) -> f64 {
@@ -177,6 +206,16 @@ mod tests {
     }
 
     #[test]
+    fn durations_and_sizes_are_told() {
+        assert_eq!(duration(7.2), "8 s");
+        assert_eq!(duration(80.0), "1 min 20 s");
+        assert_eq!(duration(7_300.0), "2 h 1 min");
+        assert_eq!(size(0), "0 kB");
+        assert_eq!(size(12_345_678), "12 MB");
+        assert_eq!(size(5_000_000_000), "5.0 GB");
+    }
+
+    #[test]
     fn picks_and_words_are_joined() {
         let mut project = Project::default();
         assert_eq!(words(&project), "");
@@ -185,6 +224,9 @@ mod tests {
         project.genre = Some("techno".into());
         assert_eq!(words(&project), "a slow shuffle, techno");
         project.mood = Some("dark".into());
+        project.energy = Some("busy".into());
+        assert_eq!(words(&project), "a slow shuffle, busy dark techno");
+        project.energy = None;
         project.instruments = vec!["bass".into()];
         assert_eq!(words(&project), "a slow shuffle, dark techno, bass");
         project.prompt.clear();

@@ -2,14 +2,17 @@
 //!
 //! Window thread. Each takes what it shows and says what happened; none keeps anything.
 
+use std::sync::Arc;
+
 use egui::{
-    Align2, Color32, CornerRadius, FontId, Rect, Response, Sense, Stroke, StrokeKind, Ui, Vec2,
-    pos2, vec2,
+    Align2, Color32, CornerRadius, FontId, Galley, Painter, Pos2, Rect, Response, Sense, Stroke,
+    StrokeKind, Ui, Vec2, pos2, vec2,
 };
 use nice_plug::prelude::{Param, ParamSetter};
 
+use super::icon::Icon;
 use super::theme::{
-    self, ACCENT, ACCENT_HOVER, EDGE, FIELD, FIELD_HOVER, ON_ACCENT, QUIET, ROW, TEXT,
+    self, ACCENT, ACCENT_HOVER, EDGE, FIELD, FIELD_HOVER, ON_ACCENT, QUIET, ROW, TEXT, body,
 };
 
 /// How a button stands out.
@@ -64,7 +67,12 @@ pub(super) fn button(
         Stroke::new(1.0, edge),
         StrokeKind::Inside,
     );
-    painter.text(rect.center(), Align2::CENTER_CENTER, text, body(), ink);
+    let font = if weight == Weight::Main {
+        theme::strong(14.0)
+    } else {
+        body()
+    };
+    painter.text(rect.center(), Align2::CENTER_CENTER, text, font, ink);
     response.on_hover_cursor(if enabled {
         egui::CursorIcon::PointingHand
     } else {
@@ -110,7 +118,7 @@ pub(super) fn slider<P: Param>(
     setter: &ParamSetter,
     width: f32,
 ) -> Response {
-    const VALUE_WIDTH: f32 = 72.0;
+    const VALUE_WIDTH: f32 = 58.0;
     let (rect, response) =
         ui.allocate_exact_size(vec2(width + VALUE_WIDTH, ROW), Sense::click_and_drag());
     let track = Rect::from_min_max(
@@ -159,7 +167,7 @@ pub(super) fn slider<P: Param>(
 }
 
 /// Sets a parameter as one gesture, which hosts can record.
-pub(super) fn set<P: Param>(setter: &ParamSetter, param: &P, value: P::Plain) {
+pub(crate) fn set<P: Param>(setter: &ParamSetter, param: &P, value: P::Plain) {
     setter.begin_set_parameter(param);
     setter.set_parameter(param, value);
     setter.end_set_parameter(param);
@@ -176,8 +184,81 @@ fn tint(color: Color32) -> Color32 {
     )
 }
 
-fn body() -> FontId {
-    FontId::proportional(14.0)
+/// One line of text that ends in an ellipsis where it would be wider than `width`.
+pub(super) fn fit(
+    painter: &Painter,
+    text: &str,
+    font: FontId,
+    color: Color32,
+    width: f32,
+) -> Arc<Galley> {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width.max(1.0));
+    painter.layout_job(job)
+}
+
+/// Paints one line of text, its middle at `y`, from `x` on; says where it ends.
+pub(super) fn line(
+    painter: &Painter,
+    at: Pos2,
+    text: &str,
+    font: FontId,
+    color: Color32,
+    width: f32,
+) -> f32 {
+    let galley = fit(painter, text, font, color, width);
+    let size = galley.size();
+    painter.galley(pos2(at.x, at.y - size.y / 2.0), galley, color);
+    at.x + size.x
+}
+
+/// A word on a tinted ground, as wide as it has to be, with its right end at `right`; says where it
+/// begins.
+pub(super) fn badge(painter: &Painter, right: Pos2, text: &str, color: Color32) -> f32 {
+    let galley = painter.layout_no_wrap(text.to_owned(), FontId::proportional(10.5), color);
+    let size = galley.size() + vec2(10.0, 3.0);
+    let rect = Rect::from_min_size(pos2(right.x - size.x, right.y - size.y / 2.0), size);
+    painter.rect_filled(rect, CornerRadius::same(3), theme::FIELD);
+    painter.galley(rect.center() - galley.size() / 2.0, galley, color);
+    rect.left()
+}
+
+/// A small button with a drawn sign.
+pub(super) fn sign(ui: &mut Ui, icon: Icon, on: bool, enabled: bool, name: &str) -> Response {
+    let sense = if enabled {
+        Sense::click()
+    } else {
+        Sense::hover()
+    };
+    let (rect, response) = ui.allocate_exact_size(vec2(ROW, ROW), sense);
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::Role::Button, enabled, on, name.to_owned())
+    });
+    let hovered = enabled && (response.hovered() || response.has_focus());
+    if hovered {
+        ui.painter()
+            .rect_filled(rect, CornerRadius::same(theme::ROUND), FIELD_HOVER);
+    }
+    let ink = match (enabled, on) {
+        (false, _) => theme::LINE,
+        (true, true) => ACCENT,
+        (true, false) if hovered => TEXT,
+        (true, false) => QUIET,
+    };
+    icon.paint(ui.painter(), rect.shrink(6.0), ink);
+    response.on_hover_text(name)
+}
+
+/// A text field in a row, as high as the controls beside it.
+pub(super) fn text_field(ui: &mut Ui, text: &mut String, hint: &str, width: f32) -> Response {
+    ui.add(
+        egui::TextEdit::singleline(text)
+            .hint_text(egui::RichText::new(hint).color(QUIET))
+            .desired_width(width)
+            .min_size(vec2(width, ROW))
+            .margin(egui::Margin::symmetric(8, 4))
+            .align(Align2::LEFT_CENTER),
+    )
 }
 
 fn text_width(ui: &Ui, text: &str) -> f32 {

@@ -1,128 +1,225 @@
-//! The upper half of the panel: what to make.
+//! The upper part of the panel: what to make.
 //!
 //! Window thread. Edits a copy of the project, which the panel puts back; parameters through
 //! the host.
 
-use egui::{ComboBox, Key, KeyboardShortcut, Modifiers, RichText, TextEdit, Ui, vec2};
-use nice_plug::prelude::ParamSetter;
+use egui::text::CCursorRange;
+use egui::{Id, Key, KeyboardShortcut, Modifiers, RichText, TextEdit, Ui, vec2};
 
 use super::controls::{self, Weight};
-use super::theme::{self, NEAR, QUIET};
-use crate::params::{BarlineParams, MAX_BARS};
-use crate::state::Project;
-use crate::view::{Phase, Snapshot, UiAction};
-use crate::wording::{self, GENRES, INSTRUMENTS, KEYS, MOODS, NO_DRUMS};
+use super::desk::{Desk, Scene};
+use super::panel::plain_enter;
+use super::theme::{self, QUIET};
+use super::picks;
+use crate::params::MAX_BARS;
+use crate::state::{MAX_TAKES, Project};
+use crate::view::{Phase, UiAction};
+use crate::wording::{self, ENERGIES, GENRES, KEYS, MOODS};
 
-/// Height of the prompt field and the button beside it.
-const FIELD_HEIGHT: f32 = 58.0;
-const BUTTON_WIDTH: f32 = 124.0;
-/// Rows that are narrower than this are set closer.
-const NARROW: f32 = 660.0;
+const BUTTON_WIDTH: f32 = 116.0;
 /// Bars that have a button; hosts may set the ones between.
 const BARS: [i32; 4] = [1, 2, 4, MAX_BARS];
 
-/// Draws it and says what was asked for.
+/// Where the caret was in the frame before: its line, and how many there are.
+#[derive(Clone, Copy, Default)]
+struct Caret {
+    line: usize,
+    lines: usize,
+}
+
+/// Draws it and collects what was asked for.
 pub(super) fn show(
     ui: &mut Ui,
+    scene: Scene,
     project: &mut Project,
-    params: &BarlineParams,
-    setter: &ParamSetter,
-    snapshot: &Snapshot,
-    tempo_bpm: f64,
-) -> Option<UiAction> {
-    let mut action = None;
+    desk: &mut Desk,
+    low: bool,
+    asks: &mut Vec<UiAction>,
+) {
+    let height = if low { 42.0 } else { 56.0 };
     theme::card().show(ui, |ui| {
         ui.set_width(ui.available_width());
-        let narrow = ui.available_width() < NARROW;
-        if narrow {
-            ui.spacing_mut().button_padding.x = 7.0;
-            ui.spacing_mut().item_spacing.x = 6.0;
-        }
+        ui.spacing_mut().item_spacing = vec2(6.0, if low { 5.0 } else { 8.0 });
         ui.horizontal(|ui| {
-            let width = ui.available_width() - BUTTON_WIDTH - NEAR;
-            let entered = field(ui, &mut project.prompt, width);
-            action = button(ui, &snapshot.phase);
-            if entered && !snapshot.phase.busy() {
-                action = Some(UiAction::Generate);
+            let width = ui.available_width() - BUTTON_WIDTH - 8.0;
+            ui.spacing_mut().item_spacing.x = 8.0;
+            let entered = field(ui, &mut project.prompt, desk, scene, vec2(width, height));
+            button(ui, &scene.snapshot.phase, height, asks);
+            if entered && !scene.snapshot.phase.busy() {
+                asks.push(UiAction::Generate);
             }
         });
-        ui.horizontal_wrapped(|ui| {
-            let (width, space) = if narrow { (72.0, 2.0) } else { (84.0, NEAR) };
-            pick(ui, "Genre", width, &GENRES, &mut project.genre);
-            pick(ui, "Mood", width, &MOODS, &mut project.mood);
-            pick(ui, "Key", width, &KEYS, &mut project.key);
-            ui.add_space(space);
-            bars(ui, params, setter);
-            ui.add_space(space);
-            seed(ui, project);
+        ui.horizontal(|ui| {
+            let wide = ui.available_width() > 700.0;
+            let width = |narrow: f32, more: f32| if wide { narrow + more } else { narrow };
+            if let Some(preset) = picks::preset(ui, project, 80.0) {
+                controls::set(scene.setter, &scene.params.bars, preset.bars);
+            }
+            picks::one(ui, "Genre", width(72.0, 30.0), &GENRES, &mut project.genre);
+            picks::one(ui, "Mood", width(72.0, 26.0), &MOODS, &mut project.mood);
+            picks::one(ui, "Energy", width(74.0, 6.0), &ENERGIES, &mut project.energy);
+            picks::one(ui, "Key", width(66.0, 20.0), &KEYS, &mut project.key);
+            picks::instruments(ui, &mut project.instruments, width(104.0, 50.0));
+            let rest = ui.available_width();
+            let hint = "Without…";
+            controls::text_field(ui, &mut project.negative, hint, rest).on_hover_text(
+                "What the loop is to be without, in words: vocals, hiss, reverb",
+            );
         });
-        instruments(ui, &mut project.instruments, narrow);
-        let text = wording::prompt(project, tempo_bpm);
-        let text = if text.is_empty() {
-            "Type a few words, or pick a genre, a mood or instruments.".to_owned()
-        } else {
-            format!("Prompt: {text}")
-        };
-        let text = RichText::new(text).color(QUIET).font(theme::small());
-        ui.add(egui::Label::new(text).truncate().selectable(false));
+        ui.horizontal(|ui| {
+            bars(ui, scene);
+            ui.add_space(4.0);
+            takes(ui, project);
+            ui.add_space(4.0);
+            seed(ui, project);
+            if low {
+                ui.add_space(2.0);
+                final_text(ui, scene, project);
+            }
+        });
+        if !low {
+            final_text(ui, scene, project);
+        }
     });
-    action
+}
+
+/// The prompt as the model will read it.
+fn final_text(ui: &mut Ui, scene: Scene, project: &Project) {
+    let host = scene
+        .live
+        .tempo_bpm()
+        .filter(|_| scene.params.sync.value());
+    let text = wording::prompt(project, host.unwrap_or(project.tempo_bpm));
+    let shown = if text.is_empty() {
+        "Type a few words, or pick a preset, a genre, a mood or instruments.".to_owned()
+    } else if project.negative.trim().is_empty() {
+        format!("→ {text}")
+    } else {
+        format!("→ {text} · without {}", project.negative.trim())
+    };
+    let label = RichText::new(&shown).color(QUIET).font(theme::small());
+    let hint = format!(
+        "The model reads: {shown}\nWeights: write parts as drums::1.5, piano::0.5 to have more of one and less of the other."
+    );
+    ui.add(egui::Label::new(label).truncate().selectable(false))
+        .on_hover_text(hint);
 }
 
 /// The user's words; true when Enter was pressed in them. Shift and Enter is a new line.
-fn field(ui: &mut Ui, prompt: &mut String, width: f32) -> bool {
-    let field = TextEdit::multiline(prompt)
-        .id_salt("prompt")
-        .hint_text("Describe a loop: dusty lo-fi drums with vinyl crackle")
+fn field(
+    ui: &mut Ui,
+    prompt: &mut String,
+    desk: &mut Desk,
+    scene: Scene,
+    size: egui::Vec2,
+) -> bool {
+    let id = Id::unique("prompt");
+    let caret = ui.data(|data| data.get_temp::<Caret>(id)).unwrap_or_default();
+    let focused = ui.memory(|memory| memory.has_focus(id));
+    let recalled = focused && recall(ui, prompt, desk, scene, caret);
+    let output = TextEdit::multiline(prompt)
+        .id(id)
+        .hint_text(
+            RichText::new("Describe a loop: dusty lo-fi drums with vinyl crackle").color(QUIET),
+        )
+        .font(egui::FontId::proportional(14.0))
         .desired_rows(2)
-        .desired_width(width)
-        .min_size(vec2(width, FIELD_HEIGHT))
-        .margin(egui::Margin::symmetric(10, 8))
-        .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter));
-    let response = ui.add(field);
-    let plain_enter = |i: &egui::InputState| i.key_pressed(Key::Enter) && i.modifiers.is_none();
-    response.has_focus() && ui.input(plain_enter)
+        .desired_width(size.x)
+        .min_size(size)
+        .margin(egui::Margin::symmetric(10, 6))
+        .return_key(KeyboardShortcut::new(Modifiers::SHIFT, Key::Enter))
+        .show(ui);
+    if output.response.response.changed() {
+        desk.recalled = None;
+    }
+    if recalled {
+        let mut state = output.state;
+        let end = CCursorRange::one(output.galley.end());
+        state.cursor.set_char_range(Some(end));
+        state.store(ui.ctx(), id);
+        ui.ctx().request_repaint();
+    }
+    if let Some(range) = output.cursor_range {
+        let line = if recalled {
+            0
+        } else {
+            output.galley.layout_from_cursor(range.primary).row
+        };
+        let lines = output.galley.rows.len();
+        // After a recall both arrows go on through the history.
+        let lines = if recalled { 1 } else { lines };
+        ui.data_mut(|data| data.insert_temp(id, Caret { line, lines }));
+    }
+    let focused = output.response.response.has_focus();
+    let hint = "Enter generates, Shift+Enter is a new line, ↑ and ↓ go through your prompts.\nWeights: drums::1.5, piano::0.5";
+    output.response.response.on_hover_text(hint);
+    focused && plain_enter(ui)
 }
 
-fn button(ui: &mut Ui, phase: &Phase) -> Option<UiAction> {
-    let size = vec2(BUTTON_WIDTH, FIELD_HEIGHT);
+/// Goes through the prompts that were used, from the field's first and last line.
+fn recall(ui: &Ui, prompt: &mut String, desk: &mut Desk, scene: Scene, caret: Caret) -> bool {
+    let history = &scene.snapshot.history;
+    let pressed = |key: Key| {
+        ui.input_mut(|input| input.consume_key(Modifiers::NONE, key))
+    };
+    if caret.line == 0 && !history.is_empty() && pressed(Key::ArrowUp) {
+        let (next, draft) = match desk.recalled.take() {
+            Some((at, draft)) => ((at + 1).min(history.len() - 1), draft),
+            None => (0, prompt.clone()),
+        };
+        // The newest is often what the field still holds.
+        let next = if next == 0 && history[0] == *prompt && history.len() > 1 {
+            1
+        } else {
+            next
+        };
+        prompt.clone_from(&history[next]);
+        desk.recalled = Some((next, draft));
+        return true;
+    }
+    let last = caret.line + 1 >= caret.lines;
+    if last && desk.recalled.is_some() && pressed(Key::ArrowDown) {
+        if let Some((at, draft)) = desk.recalled.take() {
+            if at == 0 || (at == 1 && history[0] == draft) {
+                *prompt = draft;
+            } else {
+                prompt.clone_from(&history[(at - 1).min(history.len() - 1)]);
+                desk.recalled = Some((at - 1, draft));
+            }
+        }
+        return true;
+    }
+    false
+}
+
+fn button(ui: &mut Ui, phase: &Phase, height: f32, asks: &mut Vec<UiAction>) {
+    let size = vec2(BUTTON_WIDTH, height);
     match phase {
-        Phase::Idle => controls::button(ui, "Generate", size, Weight::Main, true)
-            .on_hover_text("Make a loop from the prompt (Enter)")
-            .clicked()
-            .then_some(UiAction::Generate),
+        Phase::Idle => {
+            if controls::button(ui, "Generate", size, Weight::Main, true)
+                .on_hover_text("Make a loop from the prompt (Enter)")
+                .clicked()
+            {
+                asks.push(UiAction::Generate);
+            }
+        }
         Phase::Cancelling => {
             controls::button(ui, "Cancelling…", size, Weight::Plain, false);
-            None
         }
-        _ => controls::button(ui, "Cancel", size, Weight::Plain, true)
-            .on_hover_text("Stop making this loop (Esc)")
-            .clicked()
-            .then_some(UiAction::Cancel),
+        _ => {
+            if controls::button(ui, "Cancel", size, Weight::Plain, true)
+                .on_hover_text("Stop making this loop (Esc)")
+                .clicked()
+            {
+                asks.push(UiAction::Cancel);
+            }
+        }
     }
 }
 
-/// A list of which one or none is picked.
-fn pick(ui: &mut Ui, name: &str, width: f32, choices: &[&str], picked: &mut Option<String>) {
-    let text = match picked {
-        Some(choice) => RichText::new(choice.as_str()).color(theme::ACCENT),
-        None => RichText::new(name).color(QUIET),
-    };
-    ComboBox::from_id_salt(name)
-        .width(width)
-        .height(280.0)
-        .selected_text(text)
-        .show_ui(ui, |ui| {
-            let none = format!("Any {}", name.to_lowercase());
-            ui.selectable_value(picked, None, RichText::new(none).color(QUIET));
-            for choice in choices {
-                ui.selectable_value(picked, Some((*choice).to_owned()), *choice);
-            }
-        });
-}
-
-fn bars(ui: &mut Ui, params: &BarlineParams, setter: &ParamSetter) {
-    let now = params.bars.value();
+fn bars(ui: &mut Ui, scene: Scene) {
+    let param = &scene.params.bars;
+    let now = param.value();
     let mut values: Vec<i32> = BARS.to_vec();
     if !values.contains(&now) {
         values.push(now);
@@ -130,9 +227,18 @@ fn bars(ui: &mut Ui, params: &BarlineParams, setter: &ParamSetter) {
     }
     let values: Vec<(i32, String)> = values.into_iter().map(|n| (n, n.to_string())).collect();
     if let Some(bars) = controls::segments(ui, &values, now) {
-        controls::set(setter, &params.bars, bars);
+        controls::set(scene.setter, param, bars);
     }
-    ui.label(RichText::new("bars").color(QUIET));
+    quiet(ui, "bars");
+}
+
+fn takes(ui: &mut Ui, project: &mut Project) {
+    let values: Vec<(u32, String)> = (1..=MAX_TAKES).map(|n| (n, n.to_string())).collect();
+    if let Some(takes) = controls::segments(ui, &values, project.takes) {
+        project.takes = takes;
+    }
+    let text = if project.takes == 1 { "take" } else { "takes" };
+    quiet(ui, text).on_hover_text("How many loops are made of one prompt, each with another seed");
 }
 
 fn seed(ui: &mut Ui, project: &mut Project) {
@@ -141,7 +247,7 @@ fn seed(ui: &mut Ui, project: &mut Project) {
     } else {
         "A new seed every time"
     };
-    ui.label(RichText::new("Seed").color(QUIET));
+    quiet(ui, "Seed");
     let value = egui::DragValue::new(&mut project.seed).speed(0.2);
     let response = ui.add(value).on_hover_text("Type a seed to keep it");
     if response.changed() {
@@ -155,26 +261,6 @@ fn seed(ui: &mut Ui, project: &mut Project) {
     }
 }
 
-fn instruments(ui: &mut Ui, picked: &mut Vec<String>, narrow: bool) {
-    ui.horizontal_wrapped(|ui| {
-        let space = if narrow { 3.0 } else { 6.0 };
-        ui.spacing_mut().item_spacing = vec2(space, 6.0);
-        for name in INSTRUMENTS.into_iter().chain([NO_DRUMS]) {
-            let on = picked.iter().any(|other| other == name);
-            if controls::chip(ui, name, on).clicked() {
-                if on {
-                    picked.retain(|other| other != name);
-                } else {
-                    // Drums and no drums at once would only confuse the model.
-                    picked.retain(|other| {
-                        !matches!(
-                            (name, other.as_str()),
-                            ("drums", NO_DRUMS) | (NO_DRUMS, "drums")
-                        )
-                    });
-                    picked.push(name.to_owned());
-                }
-            }
-        }
-    });
+fn quiet(ui: &mut Ui, text: &str) -> egui::Response {
+    ui.label(RichText::new(text).color(QUIET))
 }

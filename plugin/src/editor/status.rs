@@ -2,137 +2,154 @@
 //!
 //! Window thread.
 
-use egui::{Align, Align2, CornerRadius, Layout, Rect, RichText, Sense, Ui, vec2};
+use egui::{Align, CornerRadius, Layout, Rect, RichText, Sense, Ui, UiBuilder, pos2, vec2};
 
-use super::theme::{self, ACCENT, ERROR, FIELD_HOVER, QUIET, ROW, TEXT};
+use super::controls::{self, Weight};
+use super::desk::Scene;
+use super::theme::{self, ACCENT, ERROR, FIELD_HOVER, QUIET, TEXT};
+use crate::state::Project;
 use crate::view::{ClipView, Following, Message, Phase, Snapshot, UiAction};
 use crate::wording;
 
 /// One row of text, with a bar of progress under it while a clip is made.
-pub(super) const HEIGHT: f32 = 30.0;
+pub(super) const HEIGHT: f32 = 26.0;
 
-/// Draws it and says what was asked for.
-pub(super) fn show(ui: &mut Ui, snapshot: &Snapshot) -> Option<UiAction> {
-    if let (Some(message), false) = (&snapshot.message, snapshot.phase.busy()) {
-        return show_message(ui, message);
-    }
+/// Draws it and collects what was asked for. A message leaves the progress half of the row.
+pub(super) fn show(ui: &mut Ui, scene: Scene, project: &Project, asks: &mut Vec<UiAction>) {
+    let snapshot = scene.snapshot;
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::hover());
-    let painter = ui.painter();
-    let text_y = rect.top() + 10.0;
-    let text = |x: f32, align: Align2, text: String, color| {
-        painter.text(
-            egui::pos2(x, text_y),
-            align,
-            text,
-            egui::FontId::proportional(14.0),
-            color,
-        );
-    };
-    if snapshot.phase.busy() {
-        text(
-            rect.left(),
-            Align2::LEFT_CENTER,
-            phase(&snapshot.phase),
-            TEXT,
-        );
-        text(
-            rect.right(),
-            Align2::RIGHT_CENTER,
-            left(&snapshot.phase),
-            QUIET,
-        );
-        let track = Rect::from_min_max(
-            egui::pos2(rect.left(), rect.bottom() - 6.0),
-            egui::pos2(rect.right(), rect.bottom() - 2.0),
-        );
-        let done = track.with_max_x(track.left() + track.width() * share(&snapshot.phase));
-        painter.rect_filled(track, CornerRadius::same(2), FIELD_HOVER);
-        painter.rect_filled(done, CornerRadius::same(2), ACCENT);
-    } else if let Some(clip) = &snapshot.slots[0].clip {
-        let following = snapshot.slots[0].following.as_ref();
-        text(
-            rect.left(),
-            Align2::LEFT_CENTER,
-            facts(clip, following),
-            TEXT,
-        );
-        if let Some(facts) = &clip.facts {
-            text(
-                rect.right(),
-                Align2::RIGHT_CENTER,
-                wording::verdict(facts),
-                QUIET,
-            );
+    let busy = snapshot.phase.busy();
+    match (&snapshot.message, busy) {
+        (Some(message), true) => {
+            let split = rect.left() + rect.width() * 0.45;
+            progress(ui, rect.with_max_x(split - 12.0), snapshot);
+            line(ui, rect.with_min_x(split), message, asks);
         }
-    } else {
-        let hint = "Nothing generated yet. Press Generate, then play the host's transport.";
-        text(rect.left(), Align2::LEFT_CENTER, hint.to_owned(), QUIET);
+        (Some(message), false) => line(ui, rect, message, asks),
+        (None, true) => progress(ui, rect, snapshot),
+        (None, false) => rest(ui, rect, scene, project),
     }
-    None
 }
 
-fn show_message(ui: &mut Ui, message: &Message) -> Option<UiAction> {
+fn progress(ui: &Ui, rect: Rect, snapshot: &Snapshot) {
+    let painter = ui.painter();
+    let y = rect.top() + 9.0;
+    let left = left(&snapshot.phase);
+    let galley = painter.layout_no_wrap(left, theme::small(), QUIET);
+    let width = rect.width() - galley.size().x - 12.0;
+    let begin = pos2(rect.right() - galley.size().x, y - galley.size().y / 2.0);
+    painter.galley(begin, galley, QUIET);
+    let at = pos2(rect.left(), y);
+    controls::line(painter, at, &phase(snapshot), theme::body(), TEXT, width);
+    let track = Rect::from_min_max(
+        pos2(rect.left(), rect.bottom() - 5.0),
+        pos2(rect.right(), rect.bottom() - 1.0),
+    );
+    painter.rect_filled(track, CornerRadius::same(2), FIELD_HOVER);
+    if let Some(share) = share(&snapshot.phase) {
+        let done = track.with_max_x(track.left() + track.width() * share);
+        painter.rect_filled(done, CornerRadius::same(2), ACCENT);
+    }
+}
+
+fn rest(ui: &Ui, rect: Rect, scene: Scene, project: &Project) {
+    let painter = ui.painter();
+    let y = rect.center().y;
+    let slot = &scene.snapshot.slots[project.selected];
+    let Some(clip) = &slot.clip else {
+        let hint = "Enter generates. Keys 1 to 8 launch slots, 0 stops them.";
+        controls::line(
+            painter,
+            pos2(rect.left(), y),
+            hint,
+            theme::small(),
+            QUIET,
+            rect.width(),
+        );
+        return;
+    };
+    let facts = facts(clip, slot.following.as_ref());
+    let half = rect.width() * 0.56;
+    let at = pos2(rect.left(), y);
+    let end = controls::line(painter, at, &facts, theme::body(), TEXT, half);
+    if let Some(facts) = &clip.facts {
+        let room = rect.right() - end - 16.0;
+        let galley = controls::fit(
+            painter,
+            &wording::verdict(facts),
+            theme::small(),
+            QUIET,
+            room,
+        );
+        let begin = pos2(rect.right() - galley.size().x, y - galley.size().y / 2.0);
+        painter.galley(begin, galley, QUIET);
+    }
+}
+
+fn line(ui: &mut Ui, rect: Rect, message: &Message, asks: &mut Vec<UiAction>) {
     let (text, color) = match message {
         Message::Error(text) => (text, ERROR),
         Message::Info(text) => (text, TEXT),
     };
-    let size = vec2(ui.available_width(), HEIGHT);
-    let layout = Layout::right_to_left(Align::Center);
-    let row = ui.allocate_ui_with_layout(size, layout, |ui| {
-        let close = super::controls::button(
-            ui,
-            "OK",
-            vec2(44.0, ROW),
-            super::controls::Weight::Plain,
-            true,
-        );
+    let builder = UiBuilder::new()
+        .max_rect(rect)
+        .layout(Layout::right_to_left(Align::Center));
+    ui.scope_builder(builder, |ui| {
+        let close = controls::button(ui, "OK", vec2(40.0, 22.0), Weight::Plain, true);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             let label = egui::Label::new(RichText::new(text).color(color)).truncate();
             ui.add(label).on_hover_text(text);
         });
-        close.clicked()
+        if close.clicked() {
+            asks.push(UiAction::Dismiss);
+        }
     });
-    row.inner.then_some(UiAction::Dismiss)
 }
 
-fn phase(phase: &Phase) -> String {
-    match phase {
+fn phase(snapshot: &Snapshot) -> String {
+    match &snapshot.phase {
         Phase::Idle => String::new(),
         Phase::Queued { ahead: 0 } => "Starting".into(),
         Phase::Queued { ahead: 1 } => "Waiting for another loop to be finished".into(),
         Phase::Queued { ahead } => format!("Waiting for {ahead} other loops to be finished"),
-        Phase::Loading { .. } => "Loading the model".into(),
-        Phase::Generating { .. } => format!("Generating · {:.0} %", share(phase) * 100.0),
+        Phase::Loading { done: None } => "Loading the model".into(),
+        Phase::Loading { done: Some(done) } => {
+            format!("Loading the model · {:.0} %", done * 100.0)
+        }
+        Phase::Generating {
+            step, steps, take, ..
+        } => {
+            let percent = if *steps > 0 { step * 100 / steps } else { 0 };
+            let which = if take.1 > 1 {
+                format!("take {} of {} · ", take.0, take.1)
+            } else {
+                String::new()
+            };
+            format!("Generating · {which}{percent} %")
+        }
         Phase::Cancelling => "Cancelling".into(),
     }
 }
 
+/// Time left, and when the loop is first heard.
 fn left(phase: &Phase) -> String {
     match phase {
         Phase::Generating {
             seconds_left: Some(seconds),
             ..
-        } if *seconds >= 60.0 => {
-            format!(
-                "{:.0} min {:.0} s left",
-                (seconds / 60.0).floor(),
-                seconds % 60.0
-            )
-        }
-        Phase::Generating {
-            seconds_left: Some(seconds),
-            ..
-        } => {
-            format!("{:.0} s left", seconds.ceil())
-        }
+        } => format!("{} left", wording::duration(*seconds)),
+        Phase::Generating { .. } => "measuring the speed".into(),
         _ => String::new(),
     }
 }
 
-fn share(phase: &Phase) -> f32 {
+fn share(phase: &Phase) -> Option<f32> {
     match phase {
-        Phase::Generating { step, steps, .. } if *steps > 0 => *step as f32 / *steps as f32,
-        _ => 0.0,
+        Phase::Generating { step, steps, .. } if *steps > 0 => {
+            Some((*step as f32 / *steps as f32).clamp(0.0, 1.0))
+        }
+        Phase::Loading { done } => *done,
+        _ => None,
     }
 }
 
@@ -152,9 +169,4 @@ fn facts(clip: &ClipView, following: Option<&Following>) -> String {
         parts.push(format!("seed {}", clip.seed));
     }
     parts.join(" · ")
-}
-
-/// Height of the whole card around the picture when the picture is `picture` high.
-pub(super) fn card_height(picture: f32) -> f32 {
-    picture + HEIGHT + theme::NEAR + 24.0
 }

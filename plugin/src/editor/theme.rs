@@ -1,8 +1,16 @@
 //! The panel's look: one accent on a dark ground, a grid of four points, contrasts by WCAG AA.
 //!
-//! Window thread; set once when the panel is opened.
+//! Window thread; set once when the panel is opened. Never draws.
+//!
+//! The font is Inter (SIL Open Font License, see `fonts/LICENSE-Inter.txt`), cut down to Latin, Greek
+//! and Cyrillic; egui's own fonts stand in for the rest.
 
-use egui::{Color32, Context, CornerRadius, FontFamily, FontId, Margin, Stroke, TextStyle, Vec2};
+use std::sync::Arc;
+
+use egui::{
+    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Stroke,
+    TextStyle, Vec2,
+};
 
 /// The window's ground.
 pub(crate) const GROUND: Color32 = Color32::from_rgb(0x13, 0x15, 0x1A);
@@ -28,6 +36,12 @@ pub(crate) const ACCENT_HOVER: Color32 = Color32::from_rgb(0xFF, 0xC4, 0x78);
 pub(crate) const PICKED: Color32 = Color32::from_rgb(0x43, 0x31, 0x17);
 /// Text on the accent.
 pub(crate) const ON_ACCENT: Color32 = Color32::from_rgb(0x1E, 0x14, 0x04);
+/// Waveforms that are not heard.
+pub(crate) const WAVE: Color32 = Color32::from_rgb(0x9A, 0xA6, 0xC2);
+/// What may be sold; what is there.
+pub(crate) const GOOD: Color32 = Color32::from_rgb(0x7F, 0xD6, 0xA4);
+/// Lines of beats inside a waveform.
+pub(crate) const BEAT: Color32 = Color32::from_rgb(0x24, 0x28, 0x31);
 /// Errors.
 pub(crate) const ERROR: Color32 = Color32::from_rgb(0xFF, 0x8A, 0x80);
 
@@ -36,34 +50,82 @@ pub(crate) const GAP: f32 = 12.0;
 /// Space between things that belong together.
 pub(crate) const NEAR: f32 = 8.0;
 /// Height of every control in a row.
-pub(crate) const ROW: f32 = 28.0;
+pub(crate) const ROW: f32 = 26.0;
 /// Corners of cards and fields.
 pub(crate) const ROUND: u8 = 6;
 
+/// The font's heavier cut.
+const STRONG: &str = "strong";
+
+/// Text of controls.
+pub(crate) fn body() -> FontId {
+    FontId::new(13.0, FontFamily::Proportional)
+}
+
+/// Names and headings.
+pub(crate) fn strong(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Name(STRONG.into()))
+}
+
 /// Small text: labels above controls, the ruler.
 pub(crate) fn small() -> FontId {
-    FontId::new(12.0, FontFamily::Proportional)
+    FontId::new(11.5, FontFamily::Proportional)
+}
+
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let regular = FontData::from_static(include_bytes!("fonts/Inter-Regular.ttf"));
+    let strong = FontData::from_static(include_bytes!("fonts/Inter-SemiBold.ttf"));
+    fonts
+        .font_data
+        .insert("inter".to_owned(), Arc::new(regular));
+    fonts
+        .font_data
+        .insert("inter-strong".to_owned(), Arc::new(strong));
+    let others = fonts
+        .families
+        .get(&FontFamily::Proportional)
+        .cloned()
+        .unwrap_or_default();
+    let with = |first: &str| {
+        let mut names = vec![first.to_owned()];
+        names.extend(others.iter().cloned());
+        names
+    };
+    fonts
+        .families
+        .insert(FontFamily::Proportional, with("inter"));
+    fonts
+        .families
+        .insert(FontFamily::Name(STRONG.into()), with("inter-strong"));
+    fonts
 }
 
 /// Makes egui look like this.
 pub(crate) fn install(ctx: &Context) {
+    ctx.set_fonts(fonts());
     ctx.all_styles_mut(|style| {
         let family = FontFamily::Proportional;
         style.text_styles = [
-            (TextStyle::Small, FontId::new(12.0, family.clone())),
-            (TextStyle::Body, FontId::new(14.0, family.clone())),
-            (TextStyle::Button, FontId::new(14.0, family.clone())),
-            (TextStyle::Heading, FontId::new(20.0, family)),
-            (
-                TextStyle::Monospace,
-                FontId::new(13.0, FontFamily::Monospace),
-            ),
+            (TextStyle::Small, small()),
+            (TextStyle::Body, body()),
+            (TextStyle::Button, body()),
+            (TextStyle::Heading, strong(18.0)),
+            (TextStyle::Monospace, FontId::new(12.0, family)),
         ]
         .into();
+        style.animation_time = 0.0;
+        style.interaction.tooltip_delay = 0.6;
+        style.interaction.selectable_labels = false;
         let spacing = &mut style.spacing;
         spacing.item_spacing = Vec2::new(NEAR, NEAR);
-        spacing.button_padding = Vec2::new(10.0, 5.0);
+        spacing.button_padding = Vec2::new(8.0, 4.0);
         spacing.interact_size = Vec2::new(36.0, ROW);
+        spacing.icon_width = 12.0;
+        spacing.scroll = egui::style::ScrollStyle::solid();
+        spacing.scroll.bar_width = 6.0;
+        spacing.scroll.bar_inner_margin = 4.0;
+        spacing.scroll.bar_outer_margin = 0.0;
         spacing.slider_width = 96.0;
         spacing.combo_width = 60.0;
         spacing.menu_margin = Margin::same(6);
@@ -71,6 +133,9 @@ pub(crate) fn install(ctx: &Context) {
         let visuals = &mut style.visuals;
         *visuals = egui::Visuals::dark();
         visuals.override_text_color = None;
+        // A caret that blinks has the whole panel drawn twice a second for nothing.
+        visuals.text_cursor.blink = false;
+        visuals.text_cursor.stroke = Stroke::new(2.0, ACCENT);
         visuals.weak_text_color = Some(QUIET);
         visuals.panel_fill = GROUND;
         visuals.window_fill = CARD;
@@ -108,7 +173,7 @@ pub(crate) fn card() -> egui::Frame {
     egui::Frame::new()
         .fill(CARD)
         .corner_radius(CornerRadius::same(8))
-        .inner_margin(Margin::same(12))
+        .inner_margin(Margin::same(10))
 }
 
 #[cfg(test)]
@@ -136,7 +201,7 @@ mod tests {
     #[test]
     fn text_passes_wcag_aa() {
         for ground in [GROUND, CARD, FIELD, FIELD_HOVER, PICKED] {
-            for text in [TEXT, QUIET, ACCENT, ERROR] {
+            for text in [TEXT, QUIET, ACCENT, ERROR, GOOD, WAVE] {
                 let contrast = contrast(text, ground);
                 assert!(contrast >= 4.5, "{text:?} on {ground:?} is {contrast:.2}");
             }

@@ -1,0 +1,224 @@
+//! The shelf of models: which are here, what they are good at, what their clips may be used for.
+//!
+//! Window thread. Nothing is fetched before its licence was shown and agreed to.
+
+use std::path::PathBuf;
+
+use egui::{Align, CornerRadius, Layout, Rect, RichText, ScrollArea, Sense, Ui, pos2, vec2};
+
+use super::controls::{self, Weight};
+use super::desk::{Desk, Scene};
+use super::theme::{self, ACCENT, FIELD_HOVER, QUIET, ROW, TEXT};
+use super::{row, side};
+use crate::view::{ModelAction, ModelState, ModelView, UiAction};
+use crate::wording;
+
+/// Draws it.
+pub(super) fn show(ui: &mut Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<UiAction>) {
+    let height = (ui.available_height() - ROW - 8.0).max(60.0);
+    ScrollArea::vertical()
+        .id_salt("models")
+        .max_height(height)
+        .auto_shrink(false)
+        .show(ui, |ui| {
+            if scene.snapshot.shelf.is_empty() {
+                side::nothing(ui, "The shelf is being read.");
+            }
+            for model in scene.snapshot.shelf.iter() {
+                card(ui, model, desk, asks);
+            }
+        });
+    ui.horizontal(|ui| {
+        let width = ui.available_width() - 58.0;
+        let hint = "Folder of another model";
+        let field = controls::text_field(ui, &mut desk.model_folder, hint, width);
+        let folder = desk.model_folder.trim();
+        let enter = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        let size = vec2(52.0, ROW);
+        let pressed = controls::button(ui, "Use", size, Weight::Plain, !folder.is_empty())
+            .on_hover_text("Use the model in this folder")
+            .clicked();
+        if !folder.is_empty() && (enter || pressed) {
+            asks.push(UiAction::Model(ModelAction::Folder(PathBuf::from(folder))));
+        }
+    });
+}
+
+fn card(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction>) {
+    let mut frame = theme::card().inner_margin(egui::Margin::symmetric(10, 8));
+    if model.chosen {
+        frame = frame.stroke(egui::Stroke::new(1.0, ACCENT));
+    }
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 3.0;
+        let (title, _) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
+        let (text, color) = row::rights(model.rights);
+        let painter = ui.painter();
+        let end = controls::badge(painter, pos2(title.right(), title.center().y), text, color);
+        let ink = if model.chosen { ACCENT } else { TEXT };
+        let at = pos2(title.left(), title.center().y);
+        controls::line(
+            painter,
+            at,
+            &model.name,
+            theme::strong(13.0),
+            ink,
+            end - at.x - 8.0,
+        );
+        let badge = Rect::from_min_max(pos2(end, title.top()), title.right_bottom());
+        ui.interact(badge, ui.scope_id().with((&model.id, "rights")), Sense::hover())
+            .on_hover_text(&model.licence);
+        small(ui, &model.good_at);
+        let needs = figures(model);
+        if !needs.is_empty() {
+            small(ui, &needs);
+        }
+        if desk.asking.as_deref() == Some(model.id.as_str()) {
+            question(ui, model, desk, asks);
+        } else {
+            state(ui, model, desk, asks);
+        }
+    });
+}
+
+fn small(ui: &mut Ui, text: &str) {
+    let text = RichText::new(text).font(theme::small()).color(QUIET);
+    ui.add(egui::Label::new(text).wrap());
+}
+
+/// Memory and speed.
+fn figures(model: &ModelView) -> String {
+    let mut parts = Vec::new();
+    if model.held_bytes > 0 {
+        parts.push(format!("holds {} of memory", wording::size(model.held_bytes)));
+    } else if let Some(bytes) = model.needs_bytes {
+        parts.push(format!("takes {} of memory", wording::size(bytes)));
+    }
+    if let Some(seconds) = model.seconds_a_bar {
+        parts.push(format!("about {seconds:.1} s a bar here"));
+    }
+    parts.join(" · ")
+}
+
+/// Where it stands, and the one or two things that can be done about it.
+fn state(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction>) {
+    let mut ask = |action: ModelAction| asks.push(UiAction::Model(action));
+    let id = || model.id.clone();
+    if let ModelState::Fetching {
+        done_bytes, bytes, ..
+    } = &model.state
+    {
+        let share = *done_bytes as f32 / (*bytes).max(1) as f32;
+        bar(ui, share);
+    }
+    let words = words(&model.state);
+    ui.horizontal(|ui| {
+        ui.set_height(ROW);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let press = |ui: &mut Ui, text: &str, weight: Weight, hint: &str| {
+                let width = if text.len() > 6 { 72.0 } else { 60.0 };
+                controls::button(ui, text, vec2(width, 24.0), weight, true)
+                    .on_hover_text(hint)
+                    .clicked()
+            };
+            match &model.state {
+                ModelState::Here if model.chosen => {
+                    ui.label(RichText::new("in use").color(ACCENT));
+                }
+                ModelState::Here => {
+                    let hint = "The next loop is made with it";
+                    if press(ui, "Use", Weight::Plain, hint) {
+                        ask(ModelAction::Use(id()));
+                    }
+                }
+                ModelState::Missing => {
+                    let hint = "Asks before anything is fetched";
+                    if press(ui, "Fetch…", Weight::Plain, hint) {
+                        desk.asking = Some(id());
+                    }
+                }
+                ModelState::Partial(..) => {
+                    let hint = "Go on where it stopped";
+                    if press(ui, "Go on", Weight::Plain, hint) {
+                        desk.asking = Some(id());
+                    }
+                }
+                ModelState::Fetching { .. } => {
+                    if press(ui, "Cancel", Weight::Plain, "Stop fetching") {
+                        ask(ModelAction::CancelFetch);
+                    }
+                    let hint = "Stop for now; what is here stays";
+                    if press(ui, "Pause", Weight::Plain, hint) {
+                        ask(ModelAction::Pause);
+                    }
+                }
+                ModelState::NotRun(_) => {}
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let text = RichText::new(&words).font(theme::small()).color(TEXT);
+                ui.add(egui::Label::new(text).truncate())
+                    .on_hover_text(&words);
+            });
+        });
+    });
+}
+
+fn words(state: &ModelState) -> String {
+    match state {
+        ModelState::Here => "Here".into(),
+        ModelState::Missing => "Not here yet".into(),
+        ModelState::Partial(done, Some(all)) => {
+            format!("{} of {} here", wording::size(*done), wording::size(*all))
+        }
+        ModelState::Partial(done, None) => format!("{} here", wording::size(*done)),
+        ModelState::Fetching {
+            done_bytes,
+            bytes,
+            seconds_left,
+        } => {
+            let mut text = format!(
+                "{} of {}",
+                wording::size(*done_bytes),
+                wording::size(*bytes)
+            );
+            if let Some(seconds) = seconds_left {
+                text += &format!(" · {}", wording::duration(*seconds));
+            }
+            text
+        }
+        ModelState::NotRun(why) => why.clone(),
+    }
+}
+
+/// Size and licence before anything is fetched.
+fn question(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction>) {
+    let size = match model.state {
+        ModelState::Partial(done, Some(all)) => {
+            format!("{} are still to be fetched.", wording::size(all - done.min(all)))
+        }
+        _ => "The hub says its size when fetching begins; free space is checked first.".into(),
+    };
+    ui.add_space(2.0);
+    ui.add(egui::Label::new(RichText::new(size).color(TEXT)).wrap());
+    ui.add(egui::Label::new(RichText::new(&model.licence).color(TEXT)).wrap());
+    ui.horizontal(|ui| {
+        let size = vec2(110.0, ROW);
+        if controls::button(ui, "Agree and fetch", size, Weight::Main, true).clicked() {
+            asks.push(UiAction::Model(ModelAction::Fetch(model.id.clone())));
+            desk.asking = None;
+        }
+        let size = vec2(70.0, ROW);
+        if controls::button(ui, "Not now", size, Weight::Plain, true).clicked() {
+            desk.asking = None;
+        }
+    });
+}
+
+fn bar(ui: &mut Ui, share: f32) {
+    let (track, _) = ui.allocate_exact_size(vec2(ui.available_width(), 4.0), Sense::hover());
+    let radius = CornerRadius::same(2);
+    let done = track.with_max_x(track.left() + track.width() * share.clamp(0.0, 1.0));
+    ui.painter().rect_filled(track, radius, FIELD_HOVER);
+    ui.painter().rect_filled(done, radius, ACCENT);
+}
