@@ -167,6 +167,8 @@ impl NiceEguiApp for Panel {
         }
         self.system
             .drag(frame.baseview_window(), &mut self.desk, &mut asks);
+        self.system
+            .copy(frame.baseview_window(), snapshot.ready.as_ref(), &mut asks);
         for action in asks {
             self.session.send(action);
         }

@@ -26,6 +26,7 @@ mod undo;
 mod versions;
 mod worker;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -171,6 +172,15 @@ impl Session {
     /// Starts the thread and makes the audio thread's half.
     #[must_use]
     pub fn start(params: Arc<BarlineParams>, screen: impl Screen) -> (Self, Player) {
+        Self::with_library(params, screen, None)
+    }
+
+    /// The same with a library of its own.
+    fn with_library(
+        params: Arc<BarlineParams>,
+        screen: impl Screen,
+        library: Option<PathBuf>,
+    ) -> (Self, Player) {
         let (outbox, inbox) = crossbeam_channel::unbounded();
         let (control, player) = barline_player::handoff();
         let shared = Arc::new(Shared {
@@ -187,7 +197,8 @@ impl Session {
         let spawned = std::thread::Builder::new()
             .name("barline-session".into())
             .spawn(move || {
-                let worker = Worker::new(params, worker_shared.clone(), inbox, control, screen);
+                let shared = worker_shared.clone();
+                let worker = Worker::new(params, shared, inbox, control, screen, library);
                 // A fault of ours must not take the host with it.
                 let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
                 if run.is_err() {

@@ -15,7 +15,7 @@ use crate::error::EngineError;
 use crate::model::Size;
 use crate::musicgen::Config;
 use crate::musicgen::config::DecoderConfig;
-use crate::musicgen::decoder::Rows;
+use crate::musicgen::Rows;
 use crate::musicgen::packed::{PackedDecoder, Team};
 use crate::request::Precision;
 use crate::weights::Weights;
@@ -101,7 +101,7 @@ fn step_seconds(config: &DecoderConfig, threads: NonZeroUsize) -> Result<f64, En
     let decoder = PackedDecoder::random(&part, config.precision())?;
     let states = Tensor::ones((TEXT_TOKENS, part.hidden_size), DType::F32, &Device::Cpu)?;
     let team = Arc::new(Team::new(threads)?);
-    let mut run = decoder.begin(team, &states, Rows::Guided, 1, CONTEXT + 1)?;
+    let mut run = decoder.begin(team, &Rows::guided(states), 1, CONTEXT + 1)?;
     let tokens = vec![7; part.num_codebooks];
     let mut times = Vec::with_capacity(STEPS);
     for index in 0..WARM_UP + STEPS {

@@ -7,7 +7,7 @@ use egui::{CornerRadius, Id, LayerId, Order, Pos2, Rect, Response, Ui, vec2};
 
 use super::desk::{Carry, Desk, Scene};
 use super::{controls, theme};
-use crate::view::{Source, UiAction};
+use crate::view::{Purpose, Source, UiAction};
 
 /// Begins a drag where the pointer was pressed and moved.
 pub(super) fn begin(
@@ -55,7 +55,7 @@ pub(super) fn follow(ui: &Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<UiAc
         return;
     }
     let ready = scene.snapshot.ready.as_ref();
-    if let Some(ready) = ready.filter(|r| r.number > carry.after && r.source == carry.source) {
+    if let Some(ready) = ready.filter(|r| r.number > carry.after && r.source == carry.source && r.purpose == Purpose::Drag) {
         desk.drag_file = Some(ready.path.clone());
     }
 }

@@ -127,6 +127,7 @@ fn phase(snapshot: &Snapshot) -> String {
             };
             format!("Generating · {which}{percent} %")
         }
+        Phase::Finishing => "Fitting the loop to its bars".into(),
         Phase::Cancelling => "Cancelling".into(),
     }
 }

@@ -3,19 +3,22 @@
 //! Window thread. What the desktop does is read on threads of its own (see `barline_drag`), and
 //! looked at here once a frame; nothing here waits.
 
-use barline_drag::{Drag, DropEvent, DropTarget, NativeWindow, Outcome};
+use barline_drag::{CopyError, Drag, DropEvent, DropTarget, NativeWindow, Outcome, Pending, copy_files};
 use egui::{Pos2, pos2};
 use nice_plug_egui::baseview::WindowContext;
 use nice_plug_egui::{Key, RepaintNotifier};
 
 use super::desk::Desk;
-use crate::view::{Message, UiAction};
+use crate::view::{Message, Purpose, Ready, UiAction};
 
 /// What goes on between the window and its desktop.
 pub(super) struct System {
     notifier: RepaintNotifier,
     drops: Option<DropTarget>,
     drag: Option<Drag>,
+    /// The newest file that went to the clipboard, and one that is on its way there.
+    copied: u64,
+    copy: Option<Pending<Result<(), CopyError>>>,
 }
 
 impl System {
@@ -24,6 +27,8 @@ impl System {
             notifier,
             drops: None,
             drag: None,
+            copied: 0,
+            copy: None,
         }
     }
 
@@ -112,6 +117,35 @@ impl System {
                 asks.push(UiAction::Say(Message::Error(error.to_string())));
             }
         }
+    }
+}
+
+impl System {
+    /// After a frame: puts a file that was asked for on the clipboard, and says when it is there.
+    pub(super) fn copy(
+        &mut self,
+        window: &WindowContext,
+        ready: Option<&Ready>,
+        asks: &mut Vec<UiAction>,
+    ) {
+        let asked = ready.filter(|ready| ready.purpose == Purpose::Copy);
+        if let Some(ready) = asked.filter(|ready| ready.number > self.copied) {
+            self.copied = ready.number;
+            match NativeWindow::of(window) {
+                Ok(window) => {
+                    self.copy = Some(copy_files(window, vec![ready.path.clone()], self.waker()));
+                }
+                Err(error) => asks.push(UiAction::Say(Message::Error(error.to_string()))),
+            }
+        }
+        let Some(done) = self.copy.as_ref().and_then(Pending::outcome) else {
+            return;
+        };
+        self.copy = None;
+        asks.push(UiAction::Say(match done {
+            Ok(()) => Message::Info("The file is on the clipboard".into()),
+            Err(error) => Message::Error(error.to_string()),
+        }));
     }
 }
 

@@ -82,7 +82,8 @@ impl<S: Screen> Worker<S> {
             }
             (Ok(path), Errand::Ready(purpose)) => {
                 self.saved = Some((source.clone(), path.clone()));
-                let number = self.snapshot.ready.as_ref().map_or(0, |ready| ready.number) + 1;
+                self.last_file += 1;
+                let number = self.last_file;
                 self.snapshot.ready = Some(Ready {
                     number,
                     path,

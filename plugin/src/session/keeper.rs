@@ -85,15 +85,15 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts the thread; `None` when the system has no room for one.
-    pub(super) fn start(wake: impl Fn() + Send + 'static) -> Option<Self> {
+    /// Starts the thread on the library in that folder, else the user's; `None` when the system has no room for one.
+    pub(super) fn start(folder: Option<PathBuf>) -> Option<Self> {
         let (orders, inbox) = crossbeam_channel::unbounded();
         let (outbox, news) = crossbeam_channel::unbounded();
         std::thread::Builder::new()
             .name("barline-keeper".into())
             .spawn(move || {
                 barline_engine::worker::lower_priority();
-                Shop::new(outbox, wake).run(&inbox);
+                Shop::new(folder, outbox).run(&inbox);
             })
             .ok()?;
         Some(Self {
@@ -113,24 +113,25 @@ impl Keeper {
 }
 
 /// The thread's end.
-struct Shop<W: Fn()> {
+struct Shop {
     library: Result<Library, LibraryError>,
     find: Find,
     /// Over the limit, as the panel was told.
     prune: Option<barline_library::Prune>,
     outbox: Sender<News>,
-    wake: W,
 }
 
-impl<W: Fn()> Shop<W> {
-    fn new(outbox: Sender<News>, wake: W) -> Self {
-        let library = Library::open_default();
+impl Shop {
+    fn new(folder: Option<PathBuf>, outbox: Sender<News>) -> Self {
+        let library = match folder {
+            Some(folder) => Library::open(&folder),
+            None => Library::open_default(),
+        };
         let shop = Self {
             library,
             find: Find::default(),
             prune: None,
             outbox,
-            wake,
         };
         if let Ok(library) = &shop.library {
             for notice in library.notices() {
@@ -168,7 +169,6 @@ impl<W: Fn()> Shop<W> {
     fn say(&self, news: News) {
         // A session that has ended hears nothing.
         let _ = self.outbox.send(news);
-        (self.wake)();
     }
 
     fn keep(&mut self, take: &Take) {

@@ -15,8 +15,7 @@ use crate::view::{LibraryAction, Message, Source};
 impl<S: Screen> Worker<S> {
     fn order(&mut self, order: Order) {
         if self.keeper.is_none() {
-            // The session looks for news by itself; nothing has to be woken.
-            self.keeper = Keeper::start(|| {});
+            self.keeper = Keeper::start(self.library.clone());
         }
         match &mut self.keeper {
             Some(keeper) => keeper.order(order),

@@ -1,17 +1,18 @@
 //! A session with the real player behind it, and clips that were made before.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use barline_engine::resample::resample;
 use barline_engine::{
     Clip, Engine, EngineEvent, Fit, GenerateRequest, Length, ModelSource, Sampling,
 };
-use barline_player::{Settings, Transport};
+use barline_player::{Outputs, Settings, Transport};
 use nice_plug::params::Params;
 
 use super::*;
 use crate::recall::{self, tests::facts};
-use crate::state::SavedClip;
+use crate::state::{Clips, SavedClip};
 use crate::view::{Message, Phase, Source};
 
 mod versions;
@@ -29,8 +30,10 @@ const RATE_HZ: u32 = 32_000;
 
 /// A state with nothing wrong that asks for nothing.
 fn loaded(clip: Option<Arc<SavedClip>>) -> Loaded {
+    let mut clips = Clips::default();
+    clips[0] = clip;
     Loaded {
-        clip,
+        clips,
         generate: false,
         refused: None,
     }
@@ -52,7 +55,11 @@ fn saved() -> Arc<SavedClip> {
 
 fn start() -> (Arc<BarlineParams>, Session, Player) {
     let params = Arc::new(BarlineParams::default());
-    let (session, player) = Session::start(params.clone(), NoScreen);
+    // One for all tests of a run; instances share it anyway.
+    static LIBRARY: LazyLock<tempfile::TempDir> =
+        LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
+    let library = LIBRARY.path().to_owned();
+    let (session, player) = Session::with_library(params.clone(), NoScreen, Some(library));
     (params, session, player)
 }
 
@@ -82,8 +89,11 @@ fn play(player: &mut Player, rate_hz: u32, tempo_bpm: f64) -> Vec<f32> {
             playing: true,
             tempo_bpm,
             beats: Some(beats),
+            beats_per_bar: Some(4.0),
+            bar_start_beats: Some(0.0),
         };
-        player.process(&transport, &Settings::default(), &mut left, &mut right);
+        let outputs = Outputs::stereo(&mut left, &mut right);
+        player.process(&transport, &Settings::default(), outputs);
         assert_eq!(left, right);
         heard.extend_from_slice(&left);
     }
@@ -104,11 +114,7 @@ fn a_clip_of_the_project_plays_at_every_rate() {
     let saved = saved();
     let recalled = recall::unpack(&saved).unwrap();
     let handle = session.handle();
-    handle.loaded(Loaded {
-        clip: Some(saved),
-        generate: false,
-        refused: None,
-    });
+    handle.loaded(loaded(Some(saved)));
     for rate_hz in [48_000, 44_100, 32_000] {
         handle.set_rate(rate_hz as f32);
         settle(&session, &mut player);
@@ -126,10 +132,10 @@ fn a_project_without_a_clip_silences_the_one_before() {
     session.handle().set_rate(48_000.0);
     session.handle().loaded(loaded(Some(saved())));
     settle(&session, &mut player);
-    assert!(player.clip().is_some());
+    assert!(player.clip(0).is_some());
     session.handle().loaded(loaded(None));
     settle(&session, &mut player);
-    assert!(player.clip().is_none());
+    assert!(player.clip(0).is_none());
     assert_eq!(session.handle().snapshot().slots[0].clip, None);
 }
 
@@ -140,12 +146,12 @@ fn a_refused_state_leaves_the_clip_and_says_why() {
     session.handle().loaded(loaded(Some(saved())));
     let why = "the project is from the future".to_owned();
     session.handle().loaded(Loaded {
-        clip: None,
+        clips: Clips::default(),
         generate: false,
         refused: Some(why),
     });
     settle(&session, &mut player);
-    assert!(player.clip().is_some());
+    assert!(player.clip(0).is_some());
     let said = session.handle().snapshot().message.clone();
     assert_eq!(
         said,
@@ -210,7 +216,7 @@ fn a_state_with_the_button_down_asks_for_nothing() {
     let (params, session, mut player) = start();
     params.generate_presses.fetch_add(1, Ordering::Release);
     session.handle().loaded(Loaded {
-        clip: None,
+        clips: Clips::default(),
         generate: false,
         refused: None,
     });
@@ -230,11 +236,7 @@ fn sessions_come_and_go_without_waiting() {
             .project
             .update(|project| project.prompt = "drums".into());
         session.handle().set_rate(48_000.0);
-        session.handle().loaded(Loaded {
-            clip: Some(saved()),
-            generate: false,
-            refused: None,
-        });
+        session.handle().loaded(loaded(Some(saved())));
         let start = Instant::now();
         drop(session);
         assert!(start.elapsed() < Duration::from_millis(100));
@@ -249,7 +251,7 @@ fn ask(params: &BarlineParams, session: &Session) -> GenerateRequest {
         project.seed = 7;
     });
     session.handle().loaded(Loaded {
-        clip: None,
+        clips: Clips::default(),
         generate: true,
         refused: None,
     });
@@ -322,9 +324,10 @@ fn a_prompt_becomes_a_loop_that_the_project_keeps() {
     assert_same(&play(&mut player, 48_000, 240.0), &want[0], 48_000);
     let mut facts = session.handle().snapshot().slots[0]
         .clip
-        .clone()
+        .as_ref()
         .unwrap()
         .facts
+        .clone()
         .unwrap();
     facts.generate_seconds = clip.facts.generate_seconds;
     assert_eq!(facts, clip.facts);
@@ -337,7 +340,7 @@ fn a_cancelled_clip_leaves_the_one_before() {
     session.handle().set_rate(48_000.0);
     session.handle().loaded(loaded(Some(saved())));
     settle(&session, &mut player);
-    let before = player.clip();
+    let before = player.clip(0);
     params
         .project
         .update(|project| project.prompt = "techno drums".into());
@@ -356,7 +359,7 @@ fn a_cancelled_clip_leaves_the_one_before() {
     session.handle().send(UiAction::Cancel);
     settle(&session, &mut player);
     assert!(cancel.elapsed() < Duration::from_secs(2));
-    assert_eq!(player.clip(), before);
+    assert_eq!(player.clip(0), before);
     assert_eq!(session.handle().snapshot().phase, Phase::Idle);
     assert_eq!(
         session.handle().snapshot().slots[0]

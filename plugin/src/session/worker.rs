@@ -62,10 +62,13 @@ pub(super) struct Worker<S: Screen> {
     pub(super) revealing: Option<barline_drag::Pending<Result<(), barline_drag::RevealError>>>,
     /// From the first thing on that is to be kept or looked up.
     pub(super) keeper: Option<Keeper>,
+    /// Where the library is, when it is not the user's own.
+    pub(super) library: Option<PathBuf>,
     pub(super) undo: Undo,
     pub(super) rate_hz: Option<u32>,
     pub(super) last_clip: u64,
     pub(super) last_take: u64,
+    pub(super) last_file: u64,
     presses: u32,
     pub(super) snapshot: Snapshot,
     pub(super) changed: bool,
@@ -84,6 +87,7 @@ impl<S: Screen> Worker<S> {
         inbox: Receiver<Post>,
         control: Control,
         screen: S,
+        library: Option<PathBuf>,
     ) -> Self {
         Self {
             params,
@@ -101,10 +105,12 @@ impl<S: Screen> Worker<S> {
             saved: None,
             revealing: None,
             keeper: None,
+            library,
             undo: Undo::default(),
             rate_hz: None,
             last_clip: 0,
             last_take: 0,
+            last_file: 0,
             presses: 0,
             snapshot: Snapshot::default(),
             changed: false,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use barline_engine::{Length, Precision, Sampling};
+use barline_engine::{ClipFacts, ModelSource, Length, Precision, Sampling};
 use nice_plug::params::Params;
 use nice_plug::plugin::ParamValue;
 

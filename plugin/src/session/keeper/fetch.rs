@@ -20,7 +20,7 @@ use std::sync::Arc;
 const LEAST_HZ: u32 = 32_000;
 const BETTER_HZ: u32 = 44_100;
 
-impl<W: Fn()> Shop<W> {
+impl Shop {
     pub(super) fn load(&mut self, id: &str, then: Then) {
         match self.read_kept(id) {
             Ok(Some(take)) => self.say(News::Read(Box::new(take), then)),

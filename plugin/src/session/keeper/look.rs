@@ -16,7 +16,7 @@ const LISTED: usize = 100;
 /// Prompts that are kept at hand.
 const PROMPTS: usize = 50;
 
-impl<W: Fn()> Shop<W> {
+impl Shop {
     pub(super) fn obey(&mut self, action: LibraryAction) {
         if let LibraryAction::Find(find) = action {
             self.find = find;

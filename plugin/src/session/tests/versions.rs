@@ -129,13 +129,13 @@ fn a_refit_of_eight_seconds() {
         raw: None,
         ..(*own).clone()
     };
-    let without = recall::pack(&alone).unwrap().flac.len();
+    let without = recall::pack(&alone).unwrap().flac.unwrap().len();
     let take = with_take.raw.as_ref().map_or(0, |raw| raw.flac.len());
     let stretch = own.facts.fitted.as_ref().map(|fitted| fitted.stretch);
     println!(
         "state: {without} bytes without its take, {} with it ({} and {take}), stretch {stretch:?}, packed in {packing:?}",
-        with_take.flac.len() + take,
-        with_take.flac.len(),
+        with_take.flac.as_ref().unwrap().len() + take,
+        with_take.flac.as_ref().unwrap().len(),
     );
     session.handle().loaded(packed(&own));
     settle(&session, &mut player);
