@@ -174,10 +174,9 @@ impl NiceEguiApp for Panel {
         }
         frame.set_key_capture(match keys::claim(ui.ctx(), scene, &self.desk) {
             Claim::All => KeyCapture::CaptureAll,
-            Claim::Some(characters, escape) => KeyCapture::CaptureKeys(system::keys(
-                &characters,
-                escape,
-            )),
+            Claim::Some(characters, escape) => {
+                KeyCapture::CaptureKeys(system::keys(&characters, escape))
+            }
         });
     }
 

@@ -18,6 +18,7 @@ mod keeper;
 mod making;
 mod models;
 mod orders;
+mod shelf;
 mod slots;
 mod takes;
 #[cfg(test)]

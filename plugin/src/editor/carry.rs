@@ -24,7 +24,11 @@ pub(super) fn begin(
     desk.carry = Some(Carry {
         source: source.clone(),
         name: name.to_owned(),
-        after: scene.snapshot.ready.as_ref().map_or(0, |ready| ready.number),
+        after: scene
+            .snapshot
+            .ready
+            .as_ref()
+            .map_or(0, |ready| ready.number),
         native: false,
     });
     asks.push(UiAction::Drag(source.clone()));
@@ -46,7 +50,8 @@ pub(super) fn follow(ui: &Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<UiAc
     if carry.native {
         return;
     }
-    let (down, place) = ui.input(|input| (input.pointer.primary_down(), input.pointer.latest_pos()));
+    let (down, place) =
+        ui.input(|input| (input.pointer.primary_down(), input.pointer.latest_pos()));
     if !down {
         desk.carry = None;
         if let Some(place) = place {
@@ -55,7 +60,9 @@ pub(super) fn follow(ui: &Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<UiAc
         return;
     }
     let ready = scene.snapshot.ready.as_ref();
-    if let Some(ready) = ready.filter(|r| r.number > carry.after && r.source == carry.source && r.purpose == Purpose::Drag) {
+    if let Some(ready) = ready.filter(|r| {
+        r.number > carry.after && r.source == carry.source && r.purpose == Purpose::Drag
+    }) {
         desk.drag_file = Some(ready.path.clone());
     }
 }

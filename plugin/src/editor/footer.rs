@@ -77,13 +77,7 @@ fn popup(ui: &mut Ui, text: &str, on: bool, hint: &str, inside: impl FnOnce(&mut
 }
 
 /// How the selected slot plays, where the card has no room for it.
-fn slot(
-    ui: &mut Ui,
-    scene: Scene,
-    project: &Project,
-    desk: &mut Desk,
-    asks: &mut Vec<UiAction>,
-) {
+fn slot(ui: &mut Ui, scene: Scene, project: &Project, desk: &mut Desk, asks: &mut Vec<UiAction>) {
     let changed = tune::changed(&project.slots[project.selected]);
     let hint = "Gain, pan, pitch, fades and direction of the selected slot";
     popup(ui, "Slot", changed, hint, |ui| {
@@ -183,13 +177,7 @@ fn sampling(ui: &mut Ui, scene: Scene) {
 }
 
 /// A path for the selected slot's clip, or for another that a menu chose.
-fn save(
-    ui: &mut Ui,
-    scene: Scene,
-    project: &Project,
-    desk: &mut Desk,
-    asks: &mut Vec<UiAction>,
-) {
+fn save(ui: &mut Ui, scene: Scene, project: &Project, desk: &mut Desk, asks: &mut Vec<UiAction>) {
     let whole = scene.snapshot.slots[project.selected]
         .clip
         .as_ref()
@@ -238,13 +226,9 @@ fn path(ui: &mut Ui, source: &Source, folder: &mut String, asks: &mut Vec<UiActi
         let field = controls::text_field(ui, folder, "Folder", 306.0);
         let usable = !folder.trim().is_empty();
         let enter = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-        let pressed =
-            controls::button(ui, "Save", vec2(64.0, ROW), Weight::Main, usable).clicked();
+        let pressed = controls::button(ui, "Save", vec2(64.0, ROW), Weight::Main, usable).clicked();
         if usable && (enter || pressed) {
-            asks.push(UiAction::Save(
-                source.clone(),
-                PathBuf::from(folder.trim()),
-            ));
+            asks.push(UiAction::Save(source.clone(), PathBuf::from(folder.trim())));
             done = true;
         }
     });

@@ -32,7 +32,11 @@ pub(super) fn show(
         ui.set_height(theme::ROW);
         ui.spacing_mut().item_spacing.x = 6.0;
         mark(ui);
-        ui.label(RichText::new("Barline").font(theme::strong(17.0)).color(TEXT));
+        ui.label(
+            RichText::new("Barline")
+                .font(theme::strong(17.0))
+                .color(TEXT),
+        );
         ui.add_space(6.0);
         let undo = "Undo the newest change of slots or prompt (Ctrl+Z)";
         if controls::sign(ui, Icon::Undo, false, snapshot.can_undo, undo).clicked()
@@ -150,10 +154,6 @@ fn mark(ui: &mut Ui) {
     bar(0.0, 4.5);
     bar(7.0, 2.0);
     for y in [-4.0, 4.0] {
-        painter.circle_filled(
-            pos2(rect.left() + 14.5, rect.center().y + y),
-            2.2,
-            ACCENT,
-        );
+        painter.circle_filled(pos2(rect.left() + 14.5, rect.center().y + y), 2.2, ACCENT);
     }
 }

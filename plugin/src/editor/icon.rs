@@ -47,11 +47,7 @@ impl Icon {
                 painter.add(Shape::convex_polygon(points, ink, Stroke::NONE));
             }
             Self::Stop => {
-                painter.rect_filled(
-                    rect.shrink(rect.width() * 0.1),
-                    CornerRadius::same(1),
-                    ink,
-                );
+                painter.rect_filled(rect.shrink(rect.width() * 0.1), CornerRadius::same(1), ink);
             }
             Self::Undo | Self::Redo => {
                 let side = |x: f32| if self == Self::Undo { x } else { 1.0 - x };

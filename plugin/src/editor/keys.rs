@@ -30,12 +30,10 @@ pub(super) fn listen(ui: &Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<UiAc
     if ctx.text_edit_focused() {
         return;
     }
-    let pressed = |modifiers: Modifiers, key: Key| {
-        ui.input_mut(|input| input.consume_key(modifiers, key))
-    };
+    let pressed =
+        |modifiers: Modifiers, key: Key| ui.input_mut(|input| input.consume_key(modifiers, key));
     // The one with more modifiers first: the other would take it.
-    if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z)
-        || pressed(Modifiers::COMMAND, Key::Y)
+    if pressed(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z) || pressed(Modifiers::COMMAND, Key::Y)
     {
         if scene.snapshot.can_redo {
             asks.push(UiAction::Redo);

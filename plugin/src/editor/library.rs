@@ -99,13 +99,7 @@ fn list(
 }
 
 /// Name and tags of a take, and the bin.
-fn unfolded(
-    ui: &mut Ui,
-    take: &TakeView,
-    id: &str,
-    desk: &mut Desk,
-    asks: &mut Vec<UiAction>,
-) {
+fn unfolded(ui: &mut Ui, take: &TakeView, id: &str, desk: &mut Desk, asks: &mut Vec<UiAction>) {
     let Some(editing) = desk.editing.as_mut() else {
         return;
     };
@@ -133,9 +127,7 @@ fn unfolded(
         }
         let size = vec2(52.0, ROW);
         let bin = controls::button(ui, "Bin", size, Weight::Plain, true);
-        binned = bin
-            .on_hover_text("Move it to the system's bin")
-            .clicked();
+        binned = bin.on_hover_text("Move it to the system's bin").clicked();
     });
     if binned {
         asks.push(UiAction::Library(LibraryAction::Bin(id.to_owned())));
@@ -177,9 +169,7 @@ fn search(ui: &mut Ui, desk: &mut Desk, asks: &mut Vec<UiAction>) {
         high = high.max(low);
         find.bpm = ((low, high) != ANY_BPM).then_some((low, high));
         let any = find.key.is_none() && find.bpm.is_none();
-        if !any
-            && controls::sign(ui, Icon::Close, false, true, "Any key, any tempo").clicked()
-        {
+        if !any && controls::sign(ui, Icon::Close, false, true, "Any key, any tempo").clicked() {
             find.key = None;
             find.bpm = None;
         }

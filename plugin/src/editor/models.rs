@@ -67,8 +67,12 @@ fn card(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction
             end - at.x - 8.0,
         );
         let badge = Rect::from_min_max(pos2(end, title.top()), title.right_bottom());
-        ui.interact(badge, ui.scope_id().with((&model.id, "rights")), Sense::hover())
-            .on_hover_text(&model.licence);
+        ui.interact(
+            badge,
+            ui.scope_id().with((&model.id, "rights")),
+            Sense::hover(),
+        )
+        .on_hover_text(&model.licence);
         small(ui, &model.good_at);
         let needs = figures(model);
         if !needs.is_empty() {
@@ -91,7 +95,10 @@ fn small(ui: &mut Ui, text: &str) {
 fn figures(model: &ModelView) -> String {
     let mut parts = Vec::new();
     if model.held_bytes > 0 {
-        parts.push(format!("holds {} of memory", wording::size(model.held_bytes)));
+        parts.push(format!(
+            "holds {} of memory",
+            wording::size(model.held_bytes)
+        ));
     } else if let Some(bytes) = model.needs_bytes {
         parts.push(format!("takes {} of memory", wording::size(bytes)));
     }
@@ -136,12 +143,14 @@ fn state(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiActio
                     let hint = "Asks before anything is fetched";
                     if press(ui, "Fetch…", Weight::Plain, hint) {
                         desk.asking = Some(id());
+                        ask(ModelAction::Offer(id()));
                     }
                 }
                 ModelState::Partial(..) => {
                     let hint = "Go on where it stopped";
                     if press(ui, "Go on", Weight::Plain, hint) {
                         desk.asking = Some(id());
+                        ask(ModelAction::Offer(id()));
                     }
                 }
                 ModelState::Fetching { .. } => {
@@ -193,18 +202,24 @@ fn words(state: &ModelState) -> String {
 
 /// Size and licence before anything is fetched.
 fn question(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction>) {
-    let size = match model.state {
-        ModelState::Partial(done, Some(all)) => {
-            format!("{} are still to be fetched.", wording::size(all - done.min(all)))
-        }
-        _ => "The hub says its size when fetching begins; free space is checked first.".into(),
+    let size = match model.offer_bytes {
+        Some(bytes) => format!("{} are to be fetched.", wording::size(bytes)),
+        None => "Asking the hub how large it is…".into(),
     };
     ui.add_space(2.0);
     ui.add(egui::Label::new(RichText::new(size).color(TEXT)).wrap());
     ui.add(egui::Label::new(RichText::new(&model.licence).color(TEXT)).wrap());
     ui.horizontal(|ui| {
         let size = vec2(110.0, ROW);
-        if controls::button(ui, "Agree and fetch", size, Weight::Main, true).clicked() {
+        if controls::button(
+            ui,
+            "Agree and fetch",
+            size,
+            Weight::Main,
+            model.offer_bytes.is_some(),
+        )
+        .clicked()
+        {
             asks.push(UiAction::Model(ModelAction::Fetch(model.id.clone())));
             desk.asking = None;
         }

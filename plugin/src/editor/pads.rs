@@ -109,7 +109,11 @@ impl Pad<'_> {
             if self.view.missing.is_some() {
                 asks.push(UiAction::Restore(self.slot));
             } else if self.view.clip.is_some() || self.view.making {
-                let value = if self.launched { 0 } else { self.slot as i32 + 1 };
+                let value = if self.launched {
+                    0
+                } else {
+                    self.slot as i32 + 1
+                };
                 controls::set(scene.setter, &scene.params.slot, value);
             }
         }
@@ -148,7 +152,9 @@ impl Pad<'_> {
         if self.view.missing.is_some() {
             format!("{key}\nThis clip did not come along. Click to make it again: {name}")
         } else if self.view.clip.is_some() {
-            format!("{key}\nClick the picture to launch or stop, the name to look at it; drag it out or onto another slot.\n{name}")
+            format!(
+                "{key}\nClick the picture to launch or stop, the name to look at it; drag it out or onto another slot.\n{name}"
+            )
         } else {
             format!("{key}, empty\nClick to have the next loop made here, or drop an audio file.")
         }
@@ -181,7 +187,12 @@ impl Pad<'_> {
         if let Some(clip) = &self.view.clip {
             let inside = picture.shrink2(vec2(5.0, 4.0));
             let ink = if heard { ACCENT } else { WAVE };
-            waveform::small(painter, inside.with_min_y(inside.top() + 12.0), &clip.peaks, ink);
+            waveform::small(
+                painter,
+                inside.with_min_y(inside.top() + 12.0),
+                &clip.peaks,
+                ink,
+            );
             if let Some(beat) = scene.live.playhead_beats(self.slot) {
                 let share = (beat / clip.beats.max(1e-9)).clamp(0.0, 1.0) as f32;
                 let x = inside.left() + share * inside.width();
@@ -215,10 +226,8 @@ impl Pad<'_> {
             let font = egui::FontId::proportional(10.5);
             controls::line(painter, at, text, font, color, rect.right() - at.x - 22.0);
         };
-        let square = Rect::from_center_size(
-            pos2(place.right() + 11.0, place.center().y),
-            vec2(8.0, 8.0),
-        );
+        let square =
+            Rect::from_center_size(pos2(place.right() + 11.0, place.center().y), vec2(8.0, 8.0));
         if self.view.making {
             beside("making", ACCENT);
         } else if self.view.missing.is_some() {

@@ -76,7 +76,9 @@ pub(crate) fn show(
         );
         if wide {
             let scope = UiBuilder::new().max_rect(place);
-            ui.scope_builder(scope, |ui| side::show(ui, scene, project, desk, false, asks));
+            ui.scope_builder(scope, |ui| {
+                side::show(ui, scene, project, desk, false, asks)
+            });
         } else {
             overlay(ui, window, place, scene, project, desk, asks);
         }

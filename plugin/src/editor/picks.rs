@@ -16,8 +16,7 @@ use crate::wording::{INSTRUMENTS, NO_DRUMS};
 /// A field with a value and an arrow that opens a list.
 pub(super) fn field(ui: &mut Ui, text: &str, on: bool, width: f32) -> Response {
     let (rect, response) = ui.allocate_exact_size(vec2(width, ROW), Sense::click());
-    response
-        .widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, text.to_owned()));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::ComboBox, true, text.to_owned()));
     let open = Popup::is_id_open(ui.ctx(), Popup::default_response_id(&response));
     let lit = response.hovered() || response.has_focus() || open;
     let painter = ui.painter();
@@ -46,8 +45,7 @@ pub(super) fn field(ui: &mut Ui, text: &str, on: bool, width: f32) -> Response {
 
 /// A row of a list that can be picked.
 pub(super) fn entry(ui: &mut Ui, text: &str, on: bool) -> Response {
-    let (rect, response) =
-        ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 24.0), Sense::click());
     response.widget_info(|| {
         egui::WidgetInfo::selected(egui::Role::ListBoxOption, true, on, text.to_owned())
     });
@@ -62,7 +60,14 @@ pub(super) fn entry(ui: &mut Ui, text: &str, on: bool) -> Response {
     painter.rect_filled(rect, CornerRadius::same(4), fill);
     let ink = if on { ACCENT } else { TEXT };
     let begin = pos2(rect.left() + 8.0, rect.center().y);
-    controls::line(painter, begin, text, theme::body(), ink, rect.width() - 16.0);
+    controls::line(
+        painter,
+        begin,
+        text,
+        theme::body(),
+        ink,
+        rect.width() - 16.0,
+    );
     response
 }
 

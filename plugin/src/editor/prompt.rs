@@ -9,8 +9,8 @@ use egui::{Id, Key, KeyboardShortcut, Modifiers, RichText, TextEdit, Ui, vec2};
 use super::controls::{self, Weight};
 use super::desk::{Desk, Scene};
 use super::panel::plain_enter;
-use super::theme::{self, QUIET};
 use super::picks;
+use super::theme::{self, QUIET};
 use crate::params::MAX_BARS;
 use crate::state::{MAX_TAKES, Project};
 use crate::view::{Phase, UiAction};
@@ -57,14 +57,19 @@ pub(super) fn show(
             }
             picks::one(ui, "Genre", width(72.0, 30.0), &GENRES, &mut project.genre);
             picks::one(ui, "Mood", width(72.0, 26.0), &MOODS, &mut project.mood);
-            picks::one(ui, "Energy", width(74.0, 6.0), &ENERGIES, &mut project.energy);
+            picks::one(
+                ui,
+                "Energy",
+                width(74.0, 6.0),
+                &ENERGIES,
+                &mut project.energy,
+            );
             picks::one(ui, "Key", width(66.0, 20.0), &KEYS, &mut project.key);
             picks::instruments(ui, &mut project.instruments, width(104.0, 50.0));
             let rest = ui.available_width();
             let hint = "Without…";
-            controls::text_field(ui, &mut project.negative, hint, rest).on_hover_text(
-                "What the loop is to be without, in words: vocals, hiss, reverb",
-            );
+            controls::text_field(ui, &mut project.negative, hint, rest)
+                .on_hover_text("What the loop is to be without, in words: vocals, hiss, reverb");
         });
         ui.horizontal(|ui| {
             bars(ui, scene);
@@ -85,10 +90,7 @@ pub(super) fn show(
 
 /// The prompt as the model will read it.
 fn final_text(ui: &mut Ui, scene: Scene, project: &Project) {
-    let host = scene
-        .live
-        .tempo_bpm()
-        .filter(|_| scene.params.sync.value());
+    let host = scene.live.tempo_bpm().filter(|_| scene.params.sync.value());
     let text = wording::prompt(project, host.unwrap_or(project.tempo_bpm));
     let shown = if text.is_empty() {
         "Type a few words, or pick a preset, a genre, a mood or instruments.".to_owned()
@@ -114,7 +116,9 @@ fn field(
     size: egui::Vec2,
 ) -> bool {
     let id = Id::unique("prompt");
-    let caret = ui.data(|data| data.get_temp::<Caret>(id)).unwrap_or_default();
+    let caret = ui
+        .data(|data| data.get_temp::<Caret>(id))
+        .unwrap_or_default();
     let focused = ui.memory(|memory| memory.has_focus(id));
     let recalled = focused && recall(ui, prompt, desk, scene, caret);
     let output = TextEdit::multiline(prompt)
@@ -159,9 +163,7 @@ fn field(
 /// Goes through the prompts that were used, from the field's first and last line.
 fn recall(ui: &Ui, prompt: &mut String, desk: &mut Desk, scene: Scene, caret: Caret) -> bool {
     let history = &scene.snapshot.history;
-    let pressed = |key: Key| {
-        ui.input_mut(|input| input.consume_key(Modifiers::NONE, key))
-    };
+    let pressed = |key: Key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     if caret.line == 0 && !history.is_empty() && pressed(Key::ArrowUp) {
         let (next, draft) = match desk.recalled.take() {
             Some((at, draft)) => ((at + 1).min(history.len() - 1), draft),

@@ -46,7 +46,13 @@ pub(super) fn show(
 
     let right = rect.right() - 6.0;
     let starred = star(ui, take, pos2(right - 22.0, rect.top() + 2.0));
-    let more = button(ui, Icon::More, pos2(right - 22.0, rect.bottom() - 25.0), id, "More");
+    let more = button(
+        ui,
+        Icon::More,
+        pos2(right - 22.0, rect.bottom() - 25.0),
+        id,
+        "More",
+    );
     menu::under(&more, &take.source, scene, desk, asks);
     let hint = format!("Put into slot {}", selected + 1);
     let place = button(
@@ -75,7 +81,14 @@ fn words(ui: &Ui, take: &TakeView, left: f32, rect: Rect) {
     let (text, color) = rights(take.rights);
     let begin = controls::badge(painter, pos2(end, y), text, color);
     let at = pos2(left, y);
-    controls::line(painter, at, &facts(take), theme::small(), QUIET, begin - left - 6.0);
+    controls::line(
+        painter,
+        at,
+        &facts(take),
+        theme::small(),
+        QUIET,
+        begin - left - 6.0,
+    );
 }
 
 /// Tempo, bars, key and score in short.

@@ -3,7 +3,9 @@
 //! Window thread. What the desktop does is read on threads of its own (see `barline_drag`), and
 //! looked at here once a frame; nothing here waits.
 
-use barline_drag::{CopyError, Drag, DropEvent, DropTarget, NativeWindow, Outcome, Pending, copy_files};
+use barline_drag::{
+    CopyError, Drag, DropEvent, DropTarget, NativeWindow, Outcome, Pending, copy_files,
+};
 use egui::{Pos2, pos2};
 use nice_plug_egui::baseview::WindowContext;
 use nice_plug_egui::{Key, RepaintNotifier};

@@ -70,18 +70,23 @@ fn controls(
         .as_ref()
         .map_or(64.0, |clip| clip.beats);
 
-    number(ui, "Gain", "Level of this slot (double-click: 0 dB)", |ui| {
-        let value = DragValue::new(&mut new.gain_db)
-            .range(-60.0..=12.0)
-            .speed(0.1)
-            .fixed_decimals(1)
-            .suffix(" dB");
-        let response = ui.add_sized(vec2(64.0, theme::ROW), value);
-        if response.double_clicked() {
-            new.gain_db = 0.0;
-        }
-        response
-    });
+    number(
+        ui,
+        "Gain",
+        "Level of this slot (double-click: 0 dB)",
+        |ui| {
+            let value = DragValue::new(&mut new.gain_db)
+                .range(-60.0..=12.0)
+                .speed(0.1)
+                .fixed_decimals(1)
+                .suffix(" dB");
+            let response = ui.add_sized(vec2(64.0, theme::ROW), value);
+            if response.double_clicked() {
+                new.gain_db = 0.0;
+            }
+            response
+        },
+    );
     number(ui, "Pan", "Left or right (double-click: centre)", |ui| {
         let value = DragValue::new(&mut new.pan)
             .range(-1.0..=1.0)
@@ -94,14 +99,19 @@ fn controls(
         }
         response
     });
-    number(ui, "Pitch", "Semitones up or down, at the same tempo", |ui| {
-        let value = DragValue::new(&mut new.semitones)
-            .range(-12..=12)
-            .speed(0.05)
-            .custom_formatter(|value, _| format!("{value:+.0} st"))
-            .custom_parser(|text| text.trim_end_matches("st").trim().parse().ok());
-        ui.add_sized(vec2(52.0, theme::ROW), value)
-    });
+    number(
+        ui,
+        "Pitch",
+        "Semitones up or down, at the same tempo",
+        |ui| {
+            let value = DragValue::new(&mut new.semitones)
+                .range(-12..=12)
+                .speed(0.05)
+                .custom_formatter(|value, _| format!("{value:+.0} st"))
+                .custom_parser(|text| text.trim_end_matches("st").trim().parse().ok());
+            ui.add_sized(vec2(52.0, theme::ROW), value)
+        },
+    );
     number(ui, "Fade in", "Fade from its start, in beats", |ui| {
         ui.add_sized(vec2(44.0, theme::ROW), fade(&mut new.fade_in_beats, beats))
     });
@@ -139,12 +149,7 @@ fn controls(
     }
 }
 
-fn number(
-    ui: &mut Ui,
-    name: &str,
-    hint: &str,
-    value: impl FnOnce(&mut Ui) -> egui::Response,
-) {
+fn number(ui: &mut Ui, name: &str, hint: &str, value: impl FnOnce(&mut Ui) -> egui::Response) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 5.0;
         ui.label(RichText::new(name).font(theme::small()).color(QUIET));

@@ -3,7 +3,9 @@
 //! Window thread. The columns are one mesh without feathering: a thousand lines would cost more than
 //! all the rest of the panel.
 
-use egui::{Align2, Color32, CornerRadius, Mesh, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, pos2};
+use egui::{
+    Align2, Color32, CornerRadius, Mesh, Painter, Pos2, Rect, Shape, Stroke, StrokeKind, pos2,
+};
 
 use super::desk::Zoom;
 use super::theme::{self, ACCENT, BEAT, GROUND, LINE, QUIET, TEXT, WAVE};

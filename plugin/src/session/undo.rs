@@ -129,6 +129,7 @@ impl<S: Screen> Worker<S> {
                 project.seed = current.seed;
             }
             project.model.clone_from(&current.model);
+            project.model_id.clone_from(&current.model_id);
             *current = project;
         });
         for (slot, clip) in clips.into_iter().enumerate() {

@@ -15,6 +15,7 @@ use super::feed::Arrival;
 use super::files::Errand;
 use super::keeper::{Keeper, Order};
 use super::making::Making;
+use super::shelf::ShelfKeeper;
 use super::slots::{Preview, Slot};
 use super::takes::Takes;
 use super::undo::Undo;
@@ -62,6 +63,8 @@ pub(super) struct Worker<S: Screen> {
     pub(super) revealing: Option<barline_drag::Pending<Result<(), barline_drag::RevealError>>>,
     /// From the first thing on that is to be kept or looked up.
     pub(super) keeper: Option<Keeper>,
+    /// From the first look at models on.
+    pub(super) shelf: Option<ShelfKeeper>,
     /// Where the library is, when it is not the user's own.
     pub(super) library: Option<PathBuf>,
     pub(super) undo: Undo,
@@ -105,6 +108,7 @@ impl<S: Screen> Worker<S> {
             saved: None,
             revealing: None,
             keeper: None,
+            shelf: None,
             library,
             undo: Undo::default(),
             rate_hz: None,
@@ -137,6 +141,7 @@ impl<S: Screen> Worker<S> {
             }
             self.hear_all();
             self.hear_keeper();
+            self.hear_shelf();
             self.hear_refit();
             let presses = self.params.generate_presses.load(Ordering::Acquire);
             if presses != self.presses {
@@ -167,6 +172,9 @@ impl<S: Screen> Worker<S> {
         }
         if let Some(keeper) = &self.keeper {
             select.recv(&keeper.news);
+        }
+        if let Some(shelf) = &self.shelf {
+            select.recv(&shelf.tells);
         }
         if let Some(refit) = &self.refit {
             select.recv(&refit.made);
@@ -298,6 +306,7 @@ impl<S: Screen> Worker<S> {
         self.preview(None);
         self.undo = Undo::default();
         self.load_clips(&loaded.clips);
+        self.find_model();
         if loaded.generate {
             self.generate(true);
         }
@@ -346,6 +355,10 @@ impl<S: Screen> Worker<S> {
         news |= self.shared.live.set_peaks(peaks);
         if news {
             self.screen.repaint();
+        }
+        if self.screen.is_open() {
+            self.show_shelf();
+            self.look_at_engine();
         }
         if self.screen.is_open() && self.looked.elapsed() > LOOK_EVERY {
             self.looked = Instant::now();

@@ -36,6 +36,8 @@ pub struct Project {
     pub seed_locked: bool,
     /// Which model makes it.
     pub model: ModelSource,
+    /// Its name on the shelf, by which it is found on another machine.
+    pub model_id: Option<String>,
     /// How much is going on, such as "calm" or "busy".
     pub energy: Option<String>,
     /// What is not wanted, in words.
@@ -123,6 +125,7 @@ impl Default for Project {
             seed: 1,
             seed_locked: false,
             model: ModelSource::Starter,
+            model_id: None,
             energy: None,
             negative: String::new(),
             takes: 1,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use barline_engine::{ClipFacts, ModelSource, Length, Precision, Sampling};
+use barline_engine::{ClipFacts, Length, ModelSource, Precision, Sampling};
 use nice_plug::params::Params;
 use nice_plug::plugin::ParamValue;
 
@@ -78,6 +78,7 @@ fn a_project_comes_back_whole() {
         seed: u64::MAX,
         seed_locked: true,
         model: ModelSource::Folder("/models/small".into()),
+        model_id: Some("facebook/musicgen-small".into()),
         energy: Some("calm".into()),
         negative: "vocals".into(),
         takes: 3,

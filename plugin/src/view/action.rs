@@ -118,6 +118,8 @@ pub struct Find {
 pub enum ModelAction {
     /// Make clips with it from now on.
     Use(String),
+    /// Ask the hub how large it is; the answer is [`super::ModelView::offer_bytes`].
+    Offer(String),
     /// Fetch it, after the user agreed to its size and licence.
     Fetch(String),
     /// Stop fetching; what is there stays for later.

@@ -126,6 +126,8 @@ pub struct ModelView {
     pub held_bytes: u64,
     /// Bytes of memory that it will take.
     pub needs_bytes: Option<u64>,
+    /// Bytes that fetching it would bring, once the hub was asked.
+    pub offer_bytes: Option<u64>,
     /// Predicted seconds for a bar at 120 BPM on this machine.
     pub seconds_a_bar: Option<f32>,
 }
