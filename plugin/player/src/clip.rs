@@ -191,29 +191,4 @@ impl Clip {
             (left, right) = (rest_left, rest_right);
         }
     }
-
-    /// Realtime-safe. The six frames around `index`, two before it and three after, as the loop
-    /// goes round.
-    pub(crate) fn window(&self, index: usize) -> ([f32; 6], [f32; 6]) {
-        let at = index % BLOCK_FRAMES;
-        if at >= 2 && index + 3 < self.frames {
-            // The common case: all six lie in one block.
-            let range = at - 2..at + 4;
-            let inside = self.blocks.get(index / BLOCK_FRAMES).and_then(|block| {
-                let left = block.left.get(range.clone())?;
-                let right = block.right.get(range)?;
-                Some((left.try_into().ok()?, right.try_into().ok()?))
-            });
-            if let Some(window) = inside {
-                return window;
-            }
-        }
-        let (mut left, mut right) = ([0.0; 6], [0.0; 6]);
-        // Two before the start is two before the end, however short the loop.
-        let first = index + 2 * self.frames - 2;
-        for (tap, (l, r)) in left.iter_mut().zip(right.iter_mut()).enumerate() {
-            (*l, *r) = self.frame((first + tap) % self.frames.max(1));
-        }
-        (left, right)
-    }
 }

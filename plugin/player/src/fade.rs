@@ -8,6 +8,7 @@
 //! 0 to 1 and obeys 1 − s(x + y) ≤ (1 − s(x)) (1 − s(y)); the tests try it.
 
 use crate::clip::Clip;
+use crate::render::Workbench;
 use crate::voice::Voice;
 
 /// Length of a crossfade, and of the way into silence.
@@ -18,7 +19,7 @@ const FADE_SECONDS: f64 = 0.005;
 const START_SECONDS: f64 = 0.001;
 
 /// Room for a fade at 384 kHz.
-const TAIL_FRAMES: usize = 2048;
+pub(crate) const TAIL_FRAMES: usize = 2048;
 
 /// Rates that are taken as given; others are nearer to a mistake.
 const RATE_HZ: std::ops::RangeInclusive<f64> = 1_000.0..=400_000.0;
@@ -69,8 +70,6 @@ pub(crate) fn shape(level: f32) -> f32 {
 pub(crate) struct Tail {
     left: Box<[f32; TAIL_FRAMES]>,
     right: Box<[f32; TAIL_FRAMES]>,
-    scratch_left: Box<[f32; TAIL_FRAMES]>,
-    scratch_right: Box<[f32; TAIL_FRAMES]>,
     /// The first frame that was not heard yet.
     at: usize,
     /// One past the last frame that is not silence.
@@ -84,8 +83,6 @@ impl Tail {
         Self {
             left: buffer(),
             right: buffer(),
-            scratch_left: buffer(),
-            scratch_right: buffer(),
             at: 0,
             end: 0,
         }
@@ -102,19 +99,26 @@ impl Tail {
     }
 
     /// Realtime-safe. Takes over a voice that ends here: its next frames, faded out.
-    pub(crate) fn take_over(&mut self, clip: &Clip, mut voice: Voice, times: &Times) {
+    pub(crate) fn take_over(
+        &mut self,
+        clip: &Clip,
+        mut voice: Voice,
+        times: &Times,
+        bench: &mut Workbench,
+    ) {
         if voice.silent() {
             return;
         }
         voice.hold();
         let frames = times.fade_frames;
-        let (Some(scratch_left), Some(scratch_right)) = (
-            self.scratch_left.get_mut(..frames),
-            self.scratch_right.get_mut(..frames),
-        ) else {
+        let Workbench { render, cut, .. } = bench;
+        let [cut_left, cut_right] = &mut **cut;
+        let (Some(scratch_left), Some(scratch_right)) =
+            (cut_left.get_mut(..frames), cut_right.get_mut(..frames))
+        else {
             return;
         };
-        voice.render(clip, times, scratch_left, scratch_right);
+        voice.render(clip, times, render, scratch_left, scratch_right);
         self.left.copy_within(self.at..self.end, 0);
         self.right.copy_within(self.at..self.end, 0);
         let old_end = self.end - self.at;
@@ -151,7 +155,7 @@ impl Tail {
     }
 }
 
-/// The output gain: a straight way of a fade's length from one value to the next.
+/// A gain: a straight way of a fade's length from one value to the next.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gain {
     now: f32,
@@ -191,12 +195,15 @@ impl Gain {
         }
     }
 
-    /// Realtime-safe. Applies it to a buffer.
-    pub(crate) fn apply(&mut self, left: &mut [f32], right: &mut [f32]) {
-        if self.left_frames == 0 && self.now == 1.0 {
-            return;
+    /// Realtime-safe. Its course over the next frames, in `curve`; says whether that is not all ones.
+    pub(crate) fn run(&mut self, curve: &mut [f32]) -> bool {
+        if self.left_frames == 0 {
+            if self.now != 1.0 {
+                curve.fill(self.now);
+            }
+            return self.now != 1.0;
         }
-        for (l, r) in left.iter_mut().zip(right.iter_mut()) {
+        for gain in curve {
             if self.left_frames > 0 {
                 self.left_frames -= 1;
                 self.now = if self.left_frames == 0 {
@@ -205,10 +212,18 @@ impl Gain {
                     self.now + self.step
                 };
             }
-            *l *= self.now;
-            *r *= self.now;
+            *gain = self.now;
         }
+        true
     }
+}
+
+/// Realtime-safe. Multiplies a buffer by a curve.
+pub(crate) fn scale(buffer: &mut [f32], curve: &[f32]) {
+    buffer
+        .iter_mut()
+        .zip(curve)
+        .for_each(|(x, gain)| *x *= gain);
 }
 
 #[cfg(test)]
@@ -242,8 +257,8 @@ mod tests {
         let times = Times::new(48_000.0);
         let mut gain = Gain::new();
         gain.aim(0.3, &times, false);
-        let (mut left, mut right) = ([1.0; 300], [1.0; 300]);
-        gain.apply(&mut left, &mut right);
+        let mut left = [1.0; 300];
+        assert!(gain.run(&mut left));
         assert_eq!(left[239], 0.3);
         assert!(left.windows(2).all(|w| w[1] <= w[0] && w[0] - w[1] < 0.004));
         gain.aim(f32::NAN, &times, false);

@@ -30,15 +30,21 @@
 )]
 
 mod clip;
+mod clock;
 mod control;
 mod fade;
+mod grow;
 mod handoff;
-mod interpolate;
+mod kernel;
+mod launch;
 mod note;
 mod outputs;
+mod part;
 mod player;
+mod render;
 mod report;
 mod settings;
+mod shelf;
 mod slot;
 mod sync;
 mod transport;

@@ -1,8 +1,8 @@
 //! Notes that launch slots, kept in order until their frame comes.
 //!
 //! Audio thread: filled before a block, emptied by it. Never grows: a fixed store. Notes that find
-//! no room are counted, and keys that were let go among them are let go with the block's first
-//! frame, so that nothing hangs.
+//! no room are counted, and keys that were let go among them are let go at the block's end, so
+//! that nothing hangs.
 
 use crate::SLOTS;
 
@@ -106,6 +106,13 @@ impl Notes {
         let (_, note) = next.filter(|(at, _)| *at <= frame)?;
         self.at += 1;
         Some(*note)
+    }
+
+    /// Realtime-safe. The frame of the first key that is pressed.
+    pub(crate) fn first_press(&self) -> Option<usize> {
+        let mut notes = self.store.iter().take(self.count).skip(self.at);
+        let press = notes.find(|(_, note)| matches!(note, Note::On { .. }));
+        press.map(|(frame, _)| *frame)
     }
 
     /// Realtime-safe. Slots, one a bit, whose keys were let go without room to say so.

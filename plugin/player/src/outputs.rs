@@ -25,3 +25,42 @@ impl<'a> Outputs<'a> {
         }
     }
 }
+
+impl Outputs<'_> {
+    /// Frames of the block.
+    pub(crate) fn frames(&self) -> usize {
+        self.main.0.len().min(self.main.1.len())
+    }
+
+    /// Realtime-safe. Fills all with silence.
+    pub(crate) fn silence(&mut self) {
+        let slots = self.slots.iter_mut().flatten();
+        for (left, right) in slots.chain([&mut self.main]) {
+            left.fill(0.0);
+            right.fill(0.0);
+        }
+    }
+
+    /// Realtime-safe. Adds to a slot's own output, where there is one, else to the main one, from
+    /// a frame on.
+    pub(crate) fn add(&mut self, own: Option<usize>, at: usize, left: &[f32], right: &[f32]) {
+        let own = own.and_then(|slot| self.slots.get_mut(slot)?.as_mut());
+        let (to_left, to_right) = own.unwrap_or(&mut self.main);
+        for (to, from) in [(to_left, left), (to_right, right)] {
+            let to = to.iter_mut().skip(at);
+            to.zip(from).for_each(|(to, x)| *to += x);
+        }
+    }
+
+    /// Realtime-safe. Shows the block's frames of every output.
+    pub(crate) fn each(&mut self, mut show: impl FnMut(&mut [f32], &mut [f32])) {
+        let frames = self.frames();
+        let slots = self.slots.iter_mut().flatten();
+        for (left, right) in slots.chain([&mut self.main]) {
+            let frames = frames.min(left.len()).min(right.len());
+            if let (Some(left), Some(right)) = (left.get_mut(..frames), right.get_mut(..frames)) {
+                show(left, right);
+            }
+        }
+    }
+}

@@ -105,9 +105,13 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Realtime-safe. Takes a block of output in. What is not finite is made silence on the way.
+    /// Realtime-safe. Some frames go by.
+    pub(crate) fn pass(&mut self, frames: usize) {
+        self.frames = self.frames.saturating_add(frames);
+    }
+
+    /// Realtime-safe. Takes an output in. What is not finite is made silence on the way.
     pub(crate) fn measure(&mut self, left: &mut [f32], right: &mut [f32]) {
-        self.frames = self.frames.saturating_add(left.len());
         for (peak, channel) in self.peaks.iter_mut().zip([left, right]) {
             for x in channel {
                 if !x.is_finite() {

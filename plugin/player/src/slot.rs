@@ -1,92 +1,148 @@
-//! One slot: its clips, and what sounds of them.
+//! One slot: what sounds of its clips, and when that begins, changes and ends.
 //!
-//! Audio thread. A slot holds at most three clips, the one that plays, the one that will when it
-//! is finished, and the one that will on the next beat. It gives memory back while it takes commands,
-//! and on such a beat.
+//! Audio thread. For each pass it is asked first what is to be done now ([`Slot::act`]), which says
+//! when there will be more, and then to sound until then. It gives memory back while it takes
+//! commands, and where a clip takes over on a line.
 
-use crate::clip::{Clip, ClipId};
-use crate::fade::{Tail, Times};
-use crate::handoff::{AudioEnd, Command, Return};
+use crate::clip::{Clip, ClipId, ClipInfo};
+use crate::clock::Moment;
+use crate::fade::{Gain, Tail, Times, scale};
+use crate::grow;
+use crate::handoff::{AudioEnd, Command};
+use crate::launch::{Cue, Launch, Waiting};
+use crate::part::{Part, Unit};
+use crate::render::{PASS_FRAMES, Workbench};
 use crate::report::{Playhead, SlotState, SlotStatus};
-use crate::settings::{Settings, SlotSettings};
+use crate::settings::{Hear, Settings, SlotSettings};
+use crate::shelf::Shelf;
 use crate::sync::Grid;
-use crate::transport::Transport;
-use crate::voice::{Voice, covered};
+use crate::voice::{Pace, Voice};
 
-/// What a slot must know of its surroundings for some frames.
+/// How near to its frame something is done, in frames.
+const NOW_FRAMES: f64 = 0.5;
+
+/// What a slot must know of its surroundings for a pass.
 pub(crate) struct Scene<'a> {
-    pub(crate) transport: &'a Transport,
+    /// The first frame's place; `None` while all stands.
+    pub(crate) moment: Option<Moment>,
     pub(crate) settings: &'a Settings,
-    pub(crate) audition: bool,
-    pub(crate) held: bool,
+    pub(crate) times: &'a Times,
+    /// It is the base slot, or a layer.
+    pub(crate) wanted: bool,
+    /// The grid may be heard: the host plays, or the audition is on.
+    pub(crate) grid_heard: bool,
+    /// The grid's launches wait for no line.
+    pub(crate) at_once: bool,
+    /// The song starts here.
+    pub(crate) starts: bool,
+    /// Another slot of the grid ends where this one would begin.
+    pub(crate) over_another: bool,
+    pub(crate) pace: Pace,
 }
 
 /// A slot of the player.
 pub(crate) struct Slot {
-    /// The clip that plays or would play.
-    current: Option<Box<Clip>>,
-    /// A clip that still grows and takes the place of `current` when it is finished.
-    next: Option<Box<Clip>>,
-    /// A complete clip that takes the place of `current` on the next beat.
-    due: Option<Box<Clip>>,
-    /// What sounds of `current`.
+    shelf: Shelf,
+    launch: Launch,
+    /// What sounds.
     voice: Option<Voice>,
-    /// Where a voice on its own clock was when its clip was swapped, in beats.
-    resume_beats: Option<f64>,
+    /// Why it sounds; while it falls, why it did.
+    cue: Option<Cue>,
     tail: Tail,
-    pub(crate) settings: SlotSettings,
-    pub(crate) layered: bool,
-    /// Holes since they were last asked for.
+    settings: SlotSettings,
+    /// It sounds besides the base slot.
+    layered: bool,
+    gains: [Gain; 2],
     holes: u32,
-    /// Highest magnitude since the last report.
     peak: f32,
 }
 
 impl Slot {
     pub(crate) fn new() -> Self {
         Self {
-            current: None,
-            next: None,
-            due: None,
+            shelf: Shelf::default(),
+            launch: Launch::default(),
             voice: None,
-            resume_beats: None,
+            cue: None,
             tail: Tail::new(),
             settings: SlotSettings::default(),
             layered: false,
+            gains: [Gain::new(); 2],
             holes: 0,
             peak: 0.0,
         }
     }
 
+    /// Realtime-safe. Forgets what sounds and the notes that hold it.
     pub(crate) fn reset(&mut self) {
         self.voice = None;
-        self.resume_beats = None;
         self.tail.clear();
+        self.launch.let_notes_go();
+        self.launch.set_grid(false, 0.0);
     }
 
+    /// Something is to be heard.
     pub(crate) fn sounding(&self) -> bool {
         self.voice.is_some() || self.tail.sounding()
+    }
+
+    pub(crate) fn layered(&self) -> bool {
+        self.layered
+    }
+
+    /// It sounds on the grid and will not be wanted there.
+    pub(crate) fn leaves(&self, wanted: bool) -> bool {
+        self.voice.is_some() && self.launch.on_grid() && !wanted
+    }
+
+    /// A note holds it, or will, or what one launched still fades out.
+    pub(crate) fn has_note(&self) -> bool {
+        self.launch.has_note() || (self.voice.is_some() && self.cue.is_some_and(|cue| cue.note))
+    }
+
+    /// It is held, by whatever.
+    pub(crate) fn held(&self) -> bool {
+        self.launch.has_note() || self.launch.on_grid() || self.layered
+    }
+
+    pub(crate) fn launch(&mut self) -> &mut Launch {
+        &mut self.launch
+    }
+
+    /// A key goes down.
+    pub(crate) fn press(&mut self, velocity: f32) {
+        self.launch.press(velocity, self.settings.note);
+    }
+
+    /// Facts of the clip that is heard or would be.
+    pub(crate) fn info(&self) -> Option<&ClipInfo> {
+        self.shelf.current().map(Clip::info)
+    }
+
+    /// One of its clips has that name.
+    pub(crate) fn has(&self, id: ClipId) -> bool {
+        self.shelf.has(id)
     }
 
     pub(crate) fn take_holes(&mut self) -> u32 {
         std::mem::take(&mut self.holes)
     }
 
-    pub(crate) fn status(&self) -> SlotStatus {
+    pub(crate) fn status(&self, wanted: bool) -> SlotStatus {
+        let voice = self.voice.as_ref();
+        let waits = matches!(self.launch.waiting(), Some(Waiting::On { .. }))
+            || (wanted && !self.launch.on_grid());
         SlotStatus {
-            clip: self.clip(),
-            ready_frames: self
-                .current
-                .as_ref()
-                .map_or(0, |clip| clip.ready_frames() as u64),
-            playhead: self.voice.as_ref().map(|voice| Playhead {
-                frame: voice.position(),
+            clip: self.info().map(|info| info.id),
+            ready_frames: self.shelf.ready_frames() as u64,
+            playhead: voice.map(|voice| Playhead {
+                frame: voice.part().source(voice.position(), voice.unit()),
                 beats: voice.grid().beats_at(voice.position()),
             }),
-            state: if self.voice.is_some() {
-                SlotState::Sounding
-            } else {
-                SlotState::Stopped
+            state: match voice {
+                Some(voice) if !voice.falling() => SlotState::Sounding,
+                _ if waits => SlotState::Waiting,
+                _ => SlotState::Stopped,
             },
             peak: self.peak,
         }
@@ -96,22 +152,312 @@ impl Slot {
         self.peak = 0.0;
     }
 
-    /// Fills the buffers with what sounds of one clip, and the ends of those before.
+    /// Realtime-safe. Does what the session says. Gives back at most `FREED_BY_A_COMMAND` pieces.
+    pub(crate) fn obey(
+        &mut self,
+        command: Command,
+        times: &Times,
+        bench: &mut Workbench,
+        end: &mut AudioEnd,
+    ) {
+        match command {
+            Command::Clip(_, clip) if clip.finished() => {
+                self.cut(times, bench);
+                self.shelf.load(clip, end);
+            }
+            Command::Clip(_, clip) => {
+                if self.shelf.hears_growing() {
+                    self.cut(times, bench);
+                }
+                self.shelf.grow(clip, end);
+            }
+            Command::Swap(_, clip) if self.voice.is_some() => self.shelf.book(clip, end),
+            Command::Swap(_, clip) => self.shelf.load(clip, end),
+            Command::Block(_, id, block) => self.shelf.append(id, block, end),
+            Command::Finish(_, id) => self.shelf.finish(id, end),
+            Command::Discard(id) => {
+                if self.shelf.hears(id) {
+                    self.cut(times, bench);
+                }
+                self.shelf.discard(id, end);
+            }
+            Command::Clear(_) => {
+                self.cut(times, bench);
+                self.shelf.clear(end);
+            }
+            Command::Configure(_, settings) => {
+                if self.shelf.hears_growing() && (settings.reverse || settings.one_shot) {
+                    self.cut(times, bench);
+                    self.shelf.step_back();
+                }
+                self.settings = settings;
+            }
+            Command::Layer(_, on) => self.layered = on,
+            Command::Audition(_) => {}
+        }
+    }
+
+    /// Realtime-safe. Does all that is to be done at the pass's first frame. Says in how many frames
+    /// there is more to do: at least 1.
+    pub(crate) fn act(
+        &mut self,
+        scene: &Scene<'_>,
+        bench: &mut Workbench,
+        end: &mut AudioEnd,
+    ) -> usize {
+        let Some(moment) = scene.moment else {
+            self.launch.set_grid(scene.wanted, 0.0);
+            self.cut(scene.times, bench);
+            self.settle(scene, bench, end);
+            return usize::MAX;
+        };
+        let mut next = Next::default();
+        self.hold(scene, &moment, &mut next);
+        self.take_over(scene, &moment, bench, end, &mut next);
+        self.steer(scene, &moment, bench, &mut next);
+        next.frames()
+    }
+
+    /// Clips take over while nothing sounds.
+    fn settle(&mut self, scene: &Scene<'_>, bench: &mut Workbench, end: &mut AudioEnd) {
+        if self.shelf.due().is_some() && end.has_room() {
+            self.cut(scene.times, bench);
+            self.shelf.meet(end);
+        }
+        if self.may_hear(scene, false) {
+            self.shelf.hear();
+        }
+    }
+
+    /// The grid and notes take and leave the slot on their lines.
+    fn hold(&mut self, scene: &Scene<'_>, moment: &Moment, next: &mut Next) {
+        let fade = scene.times.fade_frames as f64;
+        let line = moment.line(scene.settings.quantise);
+        // What takes the place of something fades in before the line, what ends fades out before it.
+        let early = |begins: bool, over: bool| {
+            let fades = if begins {
+                over && !self.settings.one_shot
+            } else {
+                self.settings.fade_out_seconds <= 0.0
+            };
+            if fades { fade } else { 0.0 }
+        };
+        let sounds = self.voice.is_some();
+        if scene.starts {
+            self.launch.set_grid(scene.wanted, moment.beats);
+            self.launch.restart_grid(moment.beats);
+        } else if scene.wanted != self.launch.on_grid() {
+            let early = early(scene.wanted, sounds || scene.over_another);
+            let ahead = line.fade_in_frames(early, false);
+            if scene.at_once {
+                self.launch.set_grid(scene.wanted, moment.beats);
+            } else if next.due(ahead) {
+                self.launch.set_grid(scene.wanted, line.beats);
+            }
+        }
+        if let Some(waiting) = self.launch.waiting() {
+            let early = early(matches!(waiting, Waiting::On { .. }), sounds);
+            if next.due(line.fade_in_frames(early, false)) {
+                self.launch.meet(line.beats);
+            }
+        }
+    }
+
+    /// Whether enough of the clip that grows is ready for it to be heard.
+    fn may_hear(&self, scene: &Scene<'_>, rolling: bool) -> bool {
+        let Some(clip) = self.shelf.to_hear() else {
+            return false;
+        };
+        let hear = scene.settings.hear;
+        if self.settings.reverse || self.settings.one_shot || hear == Hear::Finished {
+            return false;
+        }
+        let part = Part::new(clip, &self.settings);
+        let bar = hear == Hear::NextBar && rolling && !self.shelf.hurried();
+        grow::enough(clip, &part, scene.times, bar)
+    }
+
+    /// Clips take over on their lines.
+    fn take_over(
+        &mut self,
+        scene: &Scene<'_>,
+        moment: &Moment,
+        bench: &mut Workbench,
+        end: &mut AudioEnd,
+        next: &mut Next,
+    ) {
+        let fade = scene.times.fade_frames as f64;
+        let sounds = self.voice.is_some();
+        let ahead = |bar: bool| {
+            let line = if bar { moment.bar() } else { moment.beat() };
+            let early = if sounds { fade } else { 0.0 };
+            line.fade_in_frames(early, sounds)
+        };
+        let hear = scene.settings.hear;
+        let bar = hear == Hear::NextBar;
+        if let Some(grown) = self.shelf.due()
+            && end.has_room()
+        {
+            let wait = if sounds { ahead(bar && grown) } else { 0.0 };
+            if next.due(wait) {
+                self.cut(scene.times, bench);
+                self.shelf.meet(end);
+            }
+        } else if self.may_hear(scene, true) {
+            let idle = self
+                .launch
+                .cue(scene.grid_heard, self.settings.one_shot)
+                .is_none();
+            let now = idle || self.shelf.hurried() || hear == Hear::AtOnce;
+            let wait = if now { 0.0 } else { ahead(bar) };
+            if next.due(wait) {
+                self.cut(scene.times, bench);
+                self.shelf.hear();
+            }
+        }
+    }
+
+    /// Starts, moves or ends the voice.
+    fn steer(
+        &mut self,
+        scene: &Scene<'_>,
+        moment: &Moment,
+        bench: &mut Workbench,
+        next: &mut Next,
+    ) {
+        let held = self.launch.cue(scene.grid_heard, self.settings.one_shot);
+        match (held, &mut self.voice) {
+            (Some(_), Some(voice)) if voice.falling() => voice.let_go(0.0),
+            (None, Some(voice)) => {
+                let seconds = self.settings.fade_out_seconds;
+                let frames = seconds * moment.rate_hz;
+                let slow = frames > scene.times.fade_frames as f64 && frames.is_finite();
+                let ends = voice.falling() && voice.silent();
+                if ends || !slow || (self.cue.is_some_and(|cue| !cue.note) && !scene.grid_heard) {
+                    self.cut(scene.times, bench);
+                } else {
+                    voice.let_go((1.0 / frames) as f32);
+                }
+            }
+            _ => {}
+        }
+        // While it falls, it goes on as it was.
+        let cue = held.or(self.cue.filter(|_| self.voice.is_some()));
+        let place = cue.and_then(|cue| Some((cue, self.place(cue, scene.times, moment)?)));
+        let Some((cue, (part, grid, ideal))) = place else {
+            self.cut(scene.times, bench);
+            return;
+        };
+        if part.once() && ideal >= part.frames() as f64 {
+            // Over: its voice has faded out by itself.
+            self.voice = None;
+            if cue.note && held.is_some() {
+                self.launch.end_note();
+            }
+            return;
+        }
+        let before = self.voice.as_ref().and_then(Voice::unit);
+        let Some(unit) = self.unit(&part, &grid, ideal, before, scene.times, next) else {
+            self.cut(scene.times, bench);
+            return;
+        };
+        self.cue = Some(cue);
+        if let (Some(clip), Some(voice)) = (self.shelf.current(), &mut self.voice) {
+            let goes_on = unit == before || follows(before, unit);
+            let same = voice.part() == &part && voice.amp() == cue.amp && goes_on;
+            if same && voice.follow(clip, scene.times, grid, ideal, scene.pace) {
+                voice.go_on(unit);
+                return;
+            }
+            self.cut(scene.times, bench);
+        }
+        let rise = if self.tail.sounding() || scene.over_another {
+            scene.times.fade_rise
+        } else {
+            scene.times.start_rise
+        };
+        let fade_in_frames = self.settings.fade_in_seconds * moment.rate_hz;
+        let slowest = if fade_in_frames > 1.0 && fade_in_frames.is_finite() && !part.once() {
+            (1.0 / fade_in_frames) as f32
+        } else {
+            1.0
+        };
+        // What fell when it jumped is over: what is left of it is its tail.
+        self.voice = held.is_some().then(|| {
+            let rise = rise.min(slowest);
+            Voice::start(part, unit, grid, ideal, rise, cue.amp)
+        });
+    }
+
+    /// What to play, and where in it the moment is.
+    fn place(&self, cue: Cue, times: &Times, moment: &Moment) -> Option<(Part, Grid, f64)> {
+        let clip = self.shelf.current()?;
+        let part = Part::new(clip, &self.settings);
+        let grid = part.grid(clip.info(), moment.tempo_bpm, times.rate_hz);
+        let ideal = grid.position(moment.beats - cue.anchor_beats);
+        Some((part, grid, ideal))
+    }
+
+    /// The beat to play of a clip that grows; `Some(None)` for one that does not; `None`: nothing.
+    fn unit(
+        &self,
+        part: &Part,
+        grid: &Grid,
+        ideal: f64,
+        before: Option<Unit>,
+        times: &Times,
+        next: &mut Next,
+    ) -> Option<Option<Unit>> {
+        let clip = self.shelf.current()?;
+        let complete = clip.whole() || clip.finished();
+        if complete && before.is_none() {
+            return Some(None);
+        }
+        // A fade before the beat, so that it is over when the beat comes.
+        let fade = times.fade_frames as f64 * grid.ratio();
+        let ahead = grid.wrap(ideal + fade);
+        let beat = part.beat_at(grid.wrap(ahead + NOW_FRAMES * grid.ratio()));
+        let end = part.beat_start(beat + 1) as f64;
+        let left = end - ahead;
+        let round = if left < -grid.loop_frames() / 2.0 {
+            grid.loop_frames()
+        } else {
+            0.0
+        };
+        next.wait((left + round) / grid.ratio());
+        if let Some(before) = before.filter(|before| before.beat == beat) {
+            return Some(Some(before));
+        }
+        if complete {
+            return Some(None);
+        }
+        grow::unit(clip, part, times, beat, before).map(Some)
+    }
+
+    /// Realtime-safe. Fills the buffers with its next frames, at its own gain and balance; false, and
+    /// nothing filled, where it is silent.
     pub(crate) fn sound(
         &mut self,
         times: &Times,
-        scene: &Scene<'_>,
+        bench: &mut Workbench,
         left: &mut [f32],
         right: &mut [f32],
-    ) {
-        let frames = left.len();
-        if frames == 0 {
-            return;
+    ) -> bool {
+        let still = !self.sounding();
+        let SlotSettings { gain, pan, .. } = self.settings;
+        if !gain.is_nan() && !pan.is_nan() {
+            let pan = pan.clamp(-1.0, 1.0);
+            let sides = [(1.0 - pan).min(1.0), (1.0 + pan).min(1.0)];
+            for (side, balance) in self.gains.iter_mut().zip(sides) {
+                side.aim(gain.max(0.0) * balance, times, still);
+            }
         }
-        self.steer(times, scene, frames);
-        match (&self.current, &mut self.voice) {
+        if still {
+            return false;
+        }
+        match (self.shelf.current(), &mut self.voice) {
             (Some(clip), Some(voice)) => {
-                voice.render(clip, times, left, right);
+                voice.render(clip, times, &mut bench.render, left, right);
                 self.holes += voice.take_holes();
             }
             _ => {
@@ -119,239 +465,98 @@ impl Slot {
                 right.fill(0.0);
             }
         }
+        if self.voice.as_ref().is_some_and(Voice::over) {
+            self.voice = None;
+        }
         self.tail.add_to(left, right);
-        for x in left.iter().chain(right.iter()) {
-            self.peak = self.peak.max(x.abs());
+        let mut curve = [0.0; PASS_FRAMES];
+        let curve = curve.get_mut(..left.len()).unwrap_or_default();
+        for (side, buffer) in self.gains.iter_mut().zip([left, right]) {
+            if side.run(curve) {
+                scale(buffer, curve);
+            }
+            for x in buffer {
+                if !x.is_finite() {
+                    *x = 0.0;
+                }
+                self.peak = self.peak.max(x.abs());
+            }
         }
+        true
     }
 
-    /// Frames until the clip that is due takes over: such that its fade ends on a beat, whose attack
-    /// is then all its own. At once where nothing sounds. `None` when no clip is due, or there is
-    /// no room for the one before to go back.
-    pub(crate) fn due_in(&self, times: &Times, scene: &Scene<'_>, end: &AudioEnd) -> Option<usize> {
-        if self.due.is_none() || !end.has_room() {
-            return None;
+    /// Realtime-safe. Whether the next frames have all the audio that they need.
+    pub(crate) fn ready_for(&self, scene: &Scene<'_>, frames: usize) -> bool {
+        let Some(moment) = scene.moment else {
+            return true;
+        };
+        // The grid takes it with the first frame at the earliest.
+        let mut launch = self.launch;
+        if scene.wanted {
+            launch.set_grid(true, moment.beats);
         }
-        let place = self
-            .current
-            .as_ref()
-            .filter(|_| self.voice.is_some())
-            .and_then(|clip| self.place(clip, times, scene));
-        let Some((grid, position)) = place else {
-            return Some(0);
+        let Some(cue) = launch.cue(scene.grid_heard, self.settings.one_shot) else {
+            return true;
         };
-        // The end of a loop of no whole number of beats is one of its beats.
-        let (beats, loop_beats) = (grid.beats_at(position), grid.beats());
-        let next = (beats.floor() + 1.0).min(loop_beats);
-        let frames = |beats: f64| beats * grid.frames_a_beat();
-        let ahead = frames(next - beats) - times.fade_frames as f64;
-        let ahead = if ahead < 0.0 {
-            ahead + frames(loop_beats.min(1.0))
-        } else {
-            ahead
+        let clip = match (self.shelf.current(), self.shelf.to_hear()) {
+            (Some(clip), _) => clip,
+            (None, Some(clip)) if self.may_hear(scene, true) => clip,
+            (None, Some(_)) => return false,
+            (None, None) => return true,
         };
-        Some(ahead.round().max(0.0) as usize)
+        let part = Part::new(clip, &self.settings);
+        let grid = part.grid(clip.info(), moment.tempo_bpm, scene.times.rate_hz);
+        let from = grid.position(moment.beats - cue.anchor_beats);
+        let more = (frames + scene.times.fade_frames + 1) as f64 * grid.ratio();
+        grow::covered(clip, &part, scene.times, from, from + more)
     }
 
-    /// The clip that is due takes over.
-    pub(crate) fn swap(&mut self, times: &Times, end: &mut AudioEnd) {
-        self.cut(times, true);
-        let old = self.current.take();
-        self.current = self.due.take();
-        give_back(end, old);
-    }
-
-    /// Realtime-safe. The clip that plays or would play.
-    pub(crate) fn clip(&self) -> Option<ClipId> {
-        self.current.as_ref().map(|clip| clip.info().id)
-    }
-
-    /// Does what the session says. Gives back at most `FREED_BY_A_COMMAND` pieces.
-    pub(crate) fn obey(&mut self, command: Command, times: &Times, end: &mut AudioEnd) {
-        match command {
-            Command::Clip(_, clip) if clip.finished() => {
-                // A clip that still grows steps back and returns when it is finished.
-                let growing = self.next.is_none()
-                    && self
-                        .current
-                        .as_ref()
-                        .is_some_and(|current| !current.finished());
-                self.cut(times, true);
-                let due = self.due.take();
-                give_back(end, due);
-                let old = self.current.replace(clip);
-                if growing {
-                    self.next = old
-                } else {
-                    give_back(end, old)
-                }
-            }
-            Command::Swap(_, clip) => match &self.current {
-                Some(current) if current.finished() => {
-                    let old = self.due.replace(clip);
-                    give_back(end, old);
-                }
-                // Nothing that could go on until the next beat.
-                _ => self.obey(Command::Clip(0, clip), times, end),
-            },
-            Command::Clip(_, clip) if self.current.is_none() => self.current = Some(clip),
-            Command::Clip(_, clip) => {
-                let old = self.next.replace(clip);
-                give_back(end, old);
-            }
-            Command::Block(_, id, block) => {
-                let refused = match self.named(id) {
-                    Some(clip) => clip.append(block),
-                    None => Some(block),
-                };
-                if let Some(block) = refused {
-                    end.give_back(Return::Block(block));
-                }
-            }
-            Command::Finish(_, id) => {
-                if let Some(clip) = self.named(id) {
-                    clip.finish();
-                }
-                if self.next.as_ref().is_some_and(|next| next.info().id == id) {
-                    self.promote(times, end);
-                }
-            }
-            Command::Discard(id) => {
-                if self.clip() == Some(id) {
-                    self.promote(times, end);
-                } else if self.next.as_ref().is_some_and(|next| next.info().id == id) {
-                    let old = self.next.take();
-                    give_back(end, old);
-                } else if self.due.as_ref().is_some_and(|due| due.info().id == id) {
-                    let old = self.due.take();
-                    give_back(end, old);
-                }
-            }
-            Command::Clear(_) => {
-                self.cut(times, false);
-                let (current, next) = (self.current.take(), self.next.take());
-                let due = self.due.take();
-                give_back(end, current);
-                give_back(end, next);
-                give_back(end, due);
-            }
-            Command::Configure(_, settings) => self.settings = settings,
-            Command::Layer(_, on) => self.layered = on,
-            Command::Audition(_) => {}
-        }
-    }
-
-    /// The next clip, else the one that is due, or none, takes the place of the current one.
-    fn promote(&mut self, times: &Times, end: &mut AudioEnd) {
-        self.cut(times, self.next.is_some() || self.due.is_some());
-        let old = self.current.take();
-        let (next, due) = (self.next.take(), self.due.take());
-        give_back(end, old);
-        self.current = match (next, due) {
-            (Some(next), due) => {
-                give_back(end, due);
-                Some(next)
-            }
-            (None, due) => due,
-        };
-    }
-
-    /// One of its clips has that name.
-    pub(crate) fn has(&self, id: ClipId) -> bool {
-        [&self.current, &self.next, &self.due]
-            .into_iter()
-            .flatten()
-            .any(|clip| clip.info().id == id)
-    }
-
-    fn named(&mut self, id: ClipId) -> Option<&mut Box<Clip>> {
-        let clips = [self.current.as_mut(), self.next.as_mut()];
-        clips
-            .into_iter()
-            .flatten()
-            .find(|clip| clip.info().id == id)
-    }
-
-    /// Ends what sounds, faded out. `resume`: another clip goes on at the same beat.
-    fn cut(&mut self, times: &Times, resume: bool) {
+    /// Realtime-safe. Ends what sounds, faded out.
+    fn cut(&mut self, times: &Times, bench: &mut Workbench) {
         let voice = self.voice.take();
-        if !resume {
-            self.resume_beats = None;
+        if let (Some(clip), Some(voice)) = (self.shelf.current(), voice) {
+            self.tail.take_over(clip, voice, times, bench);
         }
-        if let (Some(clip), Some(voice)) = (&self.current, voice) {
-            self.tail.take_over(clip, voice, times);
-            if resume {
-                self.resume_beats = Some(voice.grid().beats_at(voice.position()));
-            }
-        }
-    }
-
-    /// Where the transport and the settings want the clip to be; `None`: silent.
-    fn place(&self, clip: &Clip, times: &Times, scene: &Scene<'_>) -> Option<(Grid, f64)> {
-        let Scene {
-            transport,
-            settings,
-            ..
-        } = scene;
-        if !scene.held || !settings.play || !(transport.playing || scene.audition) {
-            return None;
-        }
-        let (info, rate_hz) = (clip.info(), times.rate_hz);
-        let host = transport
-            .grid()
-            .filter(|_| transport.playing && settings.sync);
-        if let Some((beats, tempo_bpm)) = host {
-            let grid = Grid::new(info, tempo_bpm, rate_hz);
-            return Some((grid, grid.position(beats)));
-        }
-        let grid = Grid::free(info, rate_hz);
-        let position = match (&self.voice, self.resume_beats) {
-            (Some(voice), _) => grid.wrap(voice.position()),
-            (None, Some(beats)) => grid.position(beats),
-            (None, None) => 0.0,
-        };
-        Some((grid, position))
-    }
-
-    /// Starts, moves or stops the voice.
-    fn steer(&mut self, times: &Times, scene: &Scene<'_>, frames: usize) {
-        let place = self
-            .current
-            .as_ref()
-            .and_then(|clip| self.place(clip, times, scene));
-        let Some((grid, position)) = place else {
-            self.cut(times, false);
-            return;
-        };
-        if let (Some(clip), Some(voice)) = (&self.current, &mut self.voice) {
-            if voice.follow(clip, times, grid, position, frames) {
-                return;
-            }
-            self.cut(times, false);
-        }
-        let rise = if self.tail.sounding() {
-            times.fade_rise
-        } else {
-            times.start_rise
-        };
-        self.voice = Some(Voice::start(grid, position, rise));
-        self.resume_beats = None;
-    }
-
-    /// Whether the next frames have all the audio that they need.
-    pub(crate) fn ready_for(&self, times: &Times, scene: &Scene<'_>, frames: usize) -> bool {
-        let Some(clip) = &self.current else {
-            return true;
-        };
-        let Some((grid, position)) = self.place(clip, times, scene) else {
-            return true;
-        };
-        covered(clip, times, &grid, position, frames)
     }
 }
 
-fn give_back(end: &mut AudioEnd, clip: Option<Box<Clip>>) {
-    if let Some(clip) = clip {
-        end.give_back(Return::Clip(clip));
+/// One beat follows the other in the clip as in the song; or the rest of the clip does.
+fn follows(before: Option<Unit>, after: Option<Unit>) -> bool {
+    before.is_some_and(|before| match after {
+        Some(after) => after.beat == before.beat + 1 && after.source == before.source + 1,
+        None => before.beat == before.source,
+    })
+}
+
+/// When there is more to do.
+struct Next {
+    frames: f64,
+}
+
+impl Default for Next {
+    fn default() -> Self {
+        Self {
+            frames: f64::INFINITY,
+        }
+    }
+}
+
+impl Next {
+    /// Something is to be done in so many frames; says whether that is now.
+    fn due(&mut self, ahead_frames: f64) -> bool {
+        if ahead_frames <= NOW_FRAMES {
+            return true;
+        }
+        self.wait(ahead_frames);
+        false
+    }
+
+    fn wait(&mut self, ahead_frames: f64) {
+        self.frames = self.frames.min(ahead_frames);
+    }
+
+    fn frames(&self) -> usize {
+        // Beyond any block is as good as never.
+        (self.frames.round() as usize).max(1)
     }
 }

@@ -27,6 +27,8 @@ pub struct Grid {
     ratio: f64,
     loop_frames: f64,
     exact: bool,
+    /// Positions go on before the start and after the end.
+    once: bool,
 }
 
 impl Grid {
@@ -45,6 +47,7 @@ impl Grid {
                 ratio: 1.0,
                 loop_frames: host_loop,
                 exact,
+                once: false,
             }
         } else {
             let per_beat = frames / info.beats;
@@ -55,25 +58,23 @@ impl Grid {
                 ratio,
                 loop_frames: frames,
                 exact,
+                once: false,
             }
         }
     }
 
-    /// The clip's own clock: its own tempo, with nothing to keep step with, so that the loop is
-    /// exactly the clip's frames.
+    /// The same for a clip that plays once: positions go on before its start and after its end.
     #[must_use]
-    pub fn free(info: &ClipInfo, rate_hz: f64) -> Self {
-        let mut grid = Self::new(info, info.tempo_bpm, rate_hz);
-        if grid.exact {
-            grid.loop_frames = info.frames as f64;
-            grid.per_beat = grid.loop_frames / info.beats;
-        }
-        grid
+    pub(crate) fn once(self) -> Self {
+        Self { once: true, ..self }
     }
 
     /// Where in the clip these beats are, in frames from 0 to below [`Self::loop_frames`].
     #[must_use]
     pub fn position(&self, beats: f64) -> f64 {
+        if self.once {
+            return beats * self.per_beat;
+        }
         // The remainder of a tiny negative number rounds to the divisor itself.
         self.wrap(beats.rem_euclid(self.beats) * self.per_beat)
     }
@@ -81,23 +82,17 @@ impl Grid {
     /// Beats from the clip's start at a position.
     #[must_use]
     pub fn beats_at(&self, position: f64) -> f64 {
-        (position / self.per_beat).rem_euclid(self.beats)
+        if self.once {
+            position.max(0.0) / self.per_beat
+        } else {
+            (position / self.per_beat).rem_euclid(self.beats)
+        }
     }
 
     /// Clip frames that go by in one of the host's.
     #[must_use]
     pub fn ratio(&self) -> f64 {
         self.ratio
-    }
-
-    /// Length of one round in quarter notes.
-    pub(crate) fn beats(&self) -> f64 {
-        self.beats
-    }
-
-    /// The host's frames that a quarter note takes.
-    pub(crate) fn frames_a_beat(&self) -> f64 {
-        self.per_beat / self.ratio
     }
 
     /// Length of one round in positions: the clip's frames, or when exact the host's, which need
@@ -115,6 +110,9 @@ impl Grid {
 
     /// A position brought back into the loop.
     pub(crate) fn wrap(&self, position: f64) -> f64 {
+        if self.once {
+            return position;
+        }
         let wrapped = position.rem_euclid(self.loop_frames);
         if wrapped < self.loop_frames {
             wrapped
@@ -126,7 +124,7 @@ impl Grid {
     /// The way from one position to another, the shorter way round.
     pub(crate) fn distance(&self, from: f64, to: f64) -> f64 {
         let way = self.wrap(to - from);
-        if way > self.loop_frames / 2.0 {
+        if !self.once && way > self.loop_frames / 2.0 {
             way - self.loop_frames
         } else {
             way
@@ -144,6 +142,9 @@ impl Grid {
 
     /// Frames from a position until the loop goes round, when exact.
     pub(crate) fn frames_to_wrap(&self, position: f64) -> usize {
+        if self.once {
+            return usize::MAX;
+        }
         (self.loop_frames - 0.5 - position).ceil().max(0.0) as usize
     }
 }

@@ -27,18 +27,6 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// The same transport some frames later.
-    pub(crate) fn after(&self, frames: usize, rate_hz: f64) -> Self {
-        let beats = self.grid().map_or(0.0, |(_, tempo_bpm)| {
-            frames as f64 * tempo_bpm / (60.0 * rate_hz)
-        });
-        let moved = if self.playing { beats } else { 0.0 };
-        Self {
-            beats: self.beats.map(|beats| beats + moved),
-            ..*self
-        }
-    }
-
     /// Beats and tempo, when both can be played to.
     pub(crate) fn grid(&self) -> Option<(f64, f64)> {
         let beats = self.beats.filter(|beats| beats.abs() <= MAX_BEATS)?;

@@ -1,15 +1,13 @@
-//! One sounding of a clip: where it is, how it moves, how loud.
+//! One sounding of a part of a clip: where it is, how it moves, how loud.
 //!
 //! Audio thread, realtime-safe throughout. It renders samples; when it starts, jumps or stops is
-//! the player's business.
+//! the slot's business.
 
 use crate::clip::Clip;
 use crate::fade::{Times, shape};
-use crate::interpolate;
+use crate::part::{Part, Unit};
+use crate::render::{Render, SPAN_FRAMES};
 use crate::sync::Grid;
-
-/// Frames of the clip that interpolation reads ahead of a position.
-const REACH_FRAMES: f64 = 3.0;
 
 /// A difference in position that nobody hears and that rounding makes.
 const SNAP_FRAMES: f64 = 1e-3;
@@ -21,11 +19,26 @@ const SLEW_FRAMES: f64 = 64.0;
 /// movement (a tempo ramp), as a share of the block.
 const RAMP_SHARE: f64 = 0.02;
 
+/// Frames that interpolation reads beyond a position, at most at the speeds that hosts play at.
+const REACH_FRAMES: f64 = 24.0;
+
+/// How the host's blocks lie around some frames, for the following of its beats.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// The longest of the last blocks: how far the grid can have run ahead unseen.
+    pub(crate) recent_frames: usize,
+    /// Frames over which a difference is made good.
+    pub(crate) mend_frames: usize,
+}
+
 /// Where a sounding clip is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Voice {
+    part: Part,
+    /// While the clip grows: the beat that plays, and from where.
+    unit: Option<Unit>,
     grid: Grid,
-    /// The clip frame that comes next. Whole when the grid is exact and nothing is corrected.
+    /// The frame of the part that comes next. Whole when the grid is exact and nothing is corrected.
     position: f64,
     /// Where the grid has the next frame.
     ideal: f64,
@@ -35,32 +48,43 @@ pub(crate) struct Voice {
     level: f32,
     /// How fast the level may rise, a frame.
     rise: f32,
+    /// How fast the level falls, a frame, when it is let go.
+    fall: f32,
+    /// Gain of the note that launched it.
+    amp: f32,
     /// Stands at a part that is not generated yet.
     in_hole: bool,
     holes: u32,
-    /// The longest of the last blocks: how far the grid can have run ahead unseen, and over how
-    /// many frames that is made good.
-    recent_frames: usize,
 }
 
 impl Voice {
     /// Begins, silent, at a position of the grid.
-    pub(crate) fn start(grid: Grid, ideal: f64, rise: f32) -> Self {
+    pub(crate) fn start(
+        part: Part,
+        unit: Option<Unit>,
+        grid: Grid,
+        ideal: f64,
+        rise: f32,
+        amp: f32,
+    ) -> Self {
         let position = if grid.exact() {
             grid.anchor(ideal, f64::NAN)
         } else {
             ideal
         };
         Self {
+            part,
+            unit,
             grid,
             position,
             ideal,
             correction: 0.0,
             level: 0.0,
             rise,
+            fall: 0.0,
+            amp,
             in_hole: false,
             holes: 0,
-            recent_frames: 0,
         }
     }
 
@@ -71,7 +95,7 @@ impl Voice {
         times: &Times,
         grid: Grid,
         ideal: f64,
-        frames: usize,
+        pace: Pace,
     ) -> bool {
         let target = if grid.exact() {
             grid.anchor(ideal, self.position)
@@ -80,11 +104,11 @@ impl Voice {
         };
         let error = grid.distance(self.position, target);
         let speed = grid.ratio();
-        if error.abs() > 1.0 + RAMP_SHARE * speed * self.recent_frames as f64 {
+        if error.abs() > 1.0 + RAMP_SHARE * speed * pace.recent_frames as f64 {
             return false;
         }
         // A hole may have come nearer in time, at a higher speed, than a fade can follow.
-        let gate = gate(clip, times, &grid, self.position);
+        let gate = self.gate(clip, times, &grid, self.position);
         if gate < self.level - 2.0 * times.fade_rise {
             return false;
         }
@@ -94,8 +118,8 @@ impl Voice {
         if error.abs() <= SNAP_FRAMES {
             self.position = target;
         } else {
-            let over = frames.max(self.recent_frames) as f64;
-            self.correction = (error / over.max(SLEW_FRAMES)).max(-0.75 * speed);
+            let over = (pace.mend_frames as f64).max(SLEW_FRAMES);
+            self.correction = (error / over).max(-0.75 * speed);
         }
         if grid.exact() && self.position - ideal > grid.loop_frames() / 2.0 {
             // The grid is round already, by half a frame at most: so are we.
@@ -104,7 +128,22 @@ impl Voice {
         true
     }
 
-    /// Where it would be next if nothing happens: for a clock of its own.
+    /// What it plays.
+    pub(crate) fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// The beat that plays of a clip that grows.
+    pub(crate) fn unit(&self) -> Option<Unit> {
+        self.unit
+    }
+
+    /// Goes on with a beat that follows in the clip as it does in the song.
+    pub(crate) fn go_on(&mut self, unit: Option<Unit>) {
+        self.unit = unit;
+    }
+
+    /// The frame that comes next.
     pub(crate) fn position(&self) -> f64 {
         self.position
     }
@@ -114,14 +153,34 @@ impl Voice {
         &self.grid
     }
 
+    /// Gain of its launch.
+    pub(crate) fn amp(&self) -> f32 {
+        self.amp
+    }
+
     /// Nothing of it is to be heard.
     pub(crate) fn silent(&self) -> bool {
         self.level <= 0.0
     }
 
+    /// A one-shot whose end is behind it.
+    pub(crate) fn over(&self) -> bool {
+        self.part.once() && self.position >= self.part.frames() as f64
+    }
+
     /// Rises no more: its end is being rendered.
     pub(crate) fn hold(&mut self) {
         self.rise = 0.0;
+    }
+
+    /// Falls from here on by this much a frame; 0: rises again.
+    pub(crate) fn let_go(&mut self, fall: f32) {
+        self.fall = fall;
+    }
+
+    /// It falls into silence.
+    pub(crate) fn falling(&self) -> bool {
+        self.fall > 0.0
     }
 
     /// Holes heard since the last call.
@@ -134,21 +193,21 @@ impl Voice {
         &mut self,
         clip: &Clip,
         times: &Times,
+        render: &mut Render,
         left: &mut [f32],
         right: &mut [f32],
     ) {
         let frames = left.len().min(right.len());
-        self.recent_frames = frames.max(self.recent_frames.saturating_sub(frames));
         let (mut left, mut right) = (left, right);
         let mut done = 0;
         while done < frames {
             let exact = self.grid.exact() && self.correction == 0.0;
-            self.go_round(clip, exact);
+            self.go_round(exact);
             let start = self.position;
             let len = if exact {
-                self.render_exact(clip, left, right)
+                self.render_exact(clip, times, left, right)
             } else {
-                self.render_between(clip, left, right)
+                self.render_between(clip, times, render, left, right)
             };
             let (head_left, rest_left) = left.split_at_mut(len);
             let (head_right, rest_right) = right.split_at_mut(len);
@@ -159,8 +218,11 @@ impl Voice {
     }
 
     /// Goes back to the loop's start when its end is reached.
-    fn go_round(&mut self, clip: &Clip, exact: bool) {
-        let loop_frames = clip.frames() as f64;
+    fn go_round(&mut self, exact: bool) {
+        if self.part.once() {
+            return;
+        }
+        let loop_frames = self.part.frames() as f64;
         if exact && self.grid.frames_to_wrap(self.ideal) == 0 {
             self.ideal -= self.grid.loop_frames();
             self.position = 0.0;
@@ -172,54 +234,81 @@ impl Voice {
 
     /// Frames as they are, until the loop goes round or the buffer ends. Says how many: at least
     /// one.
-    fn render_exact(&mut self, clip: &Clip, left: &mut [f32], right: &mut [f32]) -> usize {
-        let to_wrap = self.grid.frames_to_wrap(self.ideal).max(1);
-        let position = self.position.max(0.0) as usize;
-        let there = clip.frames().saturating_sub(position);
-        let wanted = left.len().min(right.len()).min(to_wrap);
-        let len = if there == 0 {
-            wanted
+    fn render_exact(
+        &mut self,
+        clip: &Clip,
+        times: &Times,
+        left: &mut [f32],
+        right: &mut [f32],
+    ) -> usize {
+        let wanted = left.len().min(right.len());
+        let wanted = wanted.min(self.grid.frames_to_wrap(self.ideal).max(1));
+        let position = self.position as i64;
+        let there = if self.part.once() {
+            usize::MAX
         } else {
-            wanted.min(there)
+            self.part
+                .frames()
+                .saturating_sub(position.max(0).unsigned_abs() as usize)
+        };
+        // Where the grid's loop has a frame more than the part, its last frame is held.
+        let (at, len) = if there == 0 {
+            (self.part.frames() as i64 - 1, 1)
+        } else {
+            (position, wanted.min(there))
         };
         let (Some(left), Some(right)) = (left.get_mut(..len), right.get_mut(..len)) else {
             return len.max(1);
         };
-        if there == 0 {
-            // The grid's loop has a frame more than the clip: its last frame is held.
-            let (l, r) = clip.frame(clip.frames() - 1);
-            left.fill(l);
-            right.fill(r);
-        } else {
-            clip.copy(position, left, right);
-        }
+        self.part.copy(clip, self.unit, times, at, left, right);
         self.position += len as f64;
         self.ideal += len as f64;
         len
     }
 
-    /// Frames between frames, until the loop goes round or the buffer ends. Says how many: at
-    /// least one.
-    fn render_between(&mut self, clip: &Clip, left: &mut [f32], right: &mut [f32]) -> usize {
-        let loop_frames = clip.frames() as f64;
+    /// Frames between frames, as many as the rooms hold. Says how many: at least one.
+    fn render_between(
+        &mut self,
+        clip: &Clip,
+        times: &Times,
+        render: &mut Render,
+        left: &mut [f32],
+        right: &mut [f32],
+    ) -> usize {
         let step = self.grid.ratio() + self.correction;
         let wanted = left.len().min(right.len());
-        let to_wrap = ((loop_frames - self.position) / step).ceil().max(1.0) as usize;
-        let len = wanted.min(to_wrap);
+        let Some(kernel) = render.bank.at(step) else {
+            return wanted.max(1);
+        };
+        let taps = kernel.taps();
+        let room = (SPAN_FRAMES - taps - 1) as f64 / step.max(1e-9);
+        let len = wanted.min((room as usize).max(1));
+        let first = self.position.floor();
+        let t = self.position - first;
+        let span = ((t + (len - 1) as f64 * step) as usize + taps).min(SPAN_FRAMES);
+        let [span_left, span_right] = &mut *render.span;
+        if let (Some(l), Some(r)) = (span_left.get_mut(..span), span_right.get_mut(..span)) {
+            let start = first as i64 - kernel.before() as i64;
+            self.part.copy(clip, self.unit, times, start, l, r);
+        }
         for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).take(len).enumerate() {
-            let position = self.position + i as f64 * step;
-            let index = position as usize;
-            let weights = interpolate::weights((position - index as f64) as f32);
-            let (window_left, window_right) = clip.window(index.min(clip.frames() - 1));
-            *l = interpolate::apply(&weights, &window_left);
-            *r = interpolate::apply(&weights, &window_right);
+            let at = t + i as f64 * step;
+            let index = at as usize;
+            let range = index..index + taps;
+            (*l, *r) = match (span_left.get(range.clone()), span_right.get(range)) {
+                (Some(from_left), Some(from_right)) => {
+                    kernel.apply(at - index as f64, from_left, from_right)
+                }
+                _ => (0.0, 0.0),
+            };
         }
         self.position += len as f64 * step;
         self.ideal = self.grid.wrap(self.ideal + len as f64 * self.grid.ratio());
         len
     }
 
-    /// The level over frames that begin at `start`: rising, and falling towards a hole.
+    /// The level over frames that begin at `start`: rising, falling when let go, towards a hole, and
+    /// with the ends of a one-shot.
     fn envelope(
         &mut self,
         clip: &Clip,
@@ -228,52 +317,49 @@ impl Voice {
         left: &mut [f32],
         right: &mut [f32],
     ) {
-        let speed = self.grid.ratio();
-        let fade = times.fade_frames as f64 * speed;
-        let last = start + left.len() as f64 * speed;
-        if self.level >= 1.0 && (clip.whole() || edge(clip) - last > fade) {
+        let steady = self.level >= 1.0 && clip.whole() && !self.part.once() && !self.falling();
+        if steady {
             self.in_hole = false;
+            if self.amp != 1.0 {
+                for x in left.iter_mut().chain(right) {
+                    *x *= self.amp;
+                }
+            }
             return;
         }
+        let (speed, grid) = (self.grid.ratio(), self.grid);
         for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).enumerate() {
-            let gate = gate(clip, times, &self.grid, start + i as f64 * speed);
-            if gate > 0.0 {
+            let position = start + i as f64 * speed;
+            let gate = self.gate(clip, times, &grid, position);
+            if gate > 0.0 || self.part.once() {
                 self.in_hole = false;
             } else if !self.in_hole {
                 self.in_hole = true;
                 // Before the first block nothing is missing yet, after the last nothing will come.
                 self.holes += u32::from(clip.ready_frames() > 0 && !clip.finished());
             }
-            self.level = (self.level + self.rise).min(gate);
-            let gain = shape(self.level);
+            let moved = if self.falling() {
+                (self.level - self.fall).max(0.0)
+            } else {
+                (self.level + self.rise).min(1.0)
+            };
+            self.level = moved.min(gate);
+            let gain = shape(self.level) * self.amp;
             *l *= gain;
             *r *= gain;
         }
     }
-}
 
-/// The frame where what can be played ends, when the clip is not whole.
-fn edge(clip: &Clip) -> f64 {
-    clip.ready_frames() as f64 - REACH_FRAMES
-}
-
-/// The highest level at a position: 1 far from a hole, 0 in it, on a fade's way between.
-fn gate(clip: &Clip, times: &Times, grid: &Grid, position: f64) -> f32 {
-    if clip.whole() {
-        return 1.0;
+    /// The highest level at a position: 1 far from a hole, 0 in it, on a fade's way between; and the
+    /// fades of a one-shot.
+    fn gate(&self, clip: &Clip, times: &Times, grid: &Grid, position: f64) -> f32 {
+        let envelope = self.part.envelope(position, grid.ratio(), times);
+        if clip.whole() {
+            return envelope;
+        }
+        let source = self.part.source(position, self.unit);
+        let edge = clip.ready_frames() as f64 - REACH_FRAMES;
+        let ahead_frames = (edge - source) / grid.ratio();
+        envelope.min((ahead_frames as f32 * times.fade_rise).clamp(0.0, 1.0))
     }
-    let ahead_frames = (edge(clip) - position) / grid.ratio();
-    (ahead_frames as f32 * times.fade_rise).clamp(0.0, 1.0)
-}
-
-/// Whether all that `frames` from a position need is there, with the way of a fade to spare.
-pub(crate) fn covered(
-    clip: &Clip,
-    times: &Times,
-    grid: &Grid,
-    position: f64,
-    frames: usize,
-) -> bool {
-    let end = position + (frames + times.fade_frames + 1) as f64 * grid.ratio();
-    clip.whole() || clip.finished() || end < edge(clip)
 }

@@ -22,7 +22,7 @@ fn bit_exact_at_unity_for_many_loops() {
         let clip = info(1, beats, tempo_bpm, rate_hz);
         let (left, right) = noise(clip.frames as usize, 5);
         let mut rig = Rig::new(rate_hz, tempo_bpm);
-        rig.control.load(clip, &left, &right).unwrap();
+        rig.control.load(0, clip, &left, &right).unwrap();
         rig.host_frame = start_frame;
         let loops = 7;
         let frames = clip.frames as usize * loops + 999;
@@ -65,7 +65,7 @@ fn bit_exact_with_rounded_beats() {
     let clip = info(1, 4.0, 123.0, 48_000.0);
     let (left, right) = noise(clip.frames as usize, 5);
     let mut rig = Rig::new(48_000.0, 123.0);
-    rig.control.load(clip, &left, &right).unwrap();
+    rig.control.load(0, clip, &left, &right).unwrap();
     let mut random = crate::rig::Random(3);
     let mut at = 0_usize;
     for _ in 0..150 {
@@ -73,8 +73,11 @@ fn bit_exact_with_rounded_beats() {
         // Off by up to a tenth of a frame, each time another way.
         let exact = at as f64 * 123.0 / (60.0 * 48_000.0);
         rig.transport.beats = Some(exact + (random.unit() - 0.5) * 0.2 * 123.0 / (60.0 * 48_000.0));
-        rig.player
-            .process(&rig.transport, &rig.settings, &mut got.0, &mut got.1);
+        rig.player.process(
+            &rig.transport,
+            &rig.settings,
+            barline_player::Outputs::stereo(&mut got.0, &mut got.1),
+        );
         if at >= FADE_FRAMES {
             same(&got.0, &left[at..at + 256]);
             same(&got.1, &right[at..at + 256]);
@@ -90,15 +93,18 @@ fn bit_exact_half_way_between_frames() {
     let clip = info(1, 4.0, 120.0, 48_000.0);
     let (left, right) = noise(clip.frames as usize, 5);
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(clip, &left, &right).unwrap();
+    rig.control.load(0, clip, &left, &right).unwrap();
     let mut random = crate::rig::Random(4);
     let (mut at, mut output) = (0_usize, Vec::new());
     for _ in 0..150 {
         let mut got = (vec![0.0; 256], vec![0.0; 256]);
         let frame = at as f64 + 0.5 + (random.unit() - 0.5) * 0.1;
         rig.transport.beats = Some(frame / 24_000.0);
-        rig.player
-            .process(&rig.transport, &rig.settings, &mut got.0, &mut got.1);
+        rig.player.process(
+            &rig.transport,
+            &rig.settings,
+            barline_player::Outputs::stereo(&mut got.0, &mut got.1),
+        );
         output.extend(got.0);
         at += 256;
     }
@@ -115,7 +121,7 @@ fn exact_after_jumps() {
     let clip = info(1, 8.0, 120.0, 48_000.0);
     let (left, right) = noise(clip.frames as usize, 5);
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(clip, &left, &right).unwrap();
+    rig.control.load(0, clip, &left, &right).unwrap();
     rig.play(5000, &[256]);
     for jump in [100_000, 3, -40, 96_000 + 17, -1_000_000, 24_000] {
         rig.host_frame = rig.host_frame.max(0) + jump;
@@ -135,7 +141,7 @@ fn the_hosts_loop_over_whole_clips_is_seamless() {
     let clip = info(1, 4.0, 120.0, 48_000.0);
     let (left, right) = noise(clip.frames as usize, 5);
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(clip, &left, &right).unwrap();
+    rig.control.load(0, clip, &left, &right).unwrap();
     rig.play(96_000, &[480]);
     for _ in 0..3 {
         // The host plays its loop of 4 beats, from beat 8 on, in mid-clip order.
@@ -170,7 +176,7 @@ fn exact_through_tempo_changes() {
     let clip = info(1, 4.0, 120.0, 48_000.0);
     let (left, right) = noise(clip.frames as usize, 5);
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(clip, &left, &right).unwrap();
+    rig.control.load(0, clip, &left, &right).unwrap();
     let mut beats = 0.0_f64;
     for (step, tempo_bpm) in [120.0, 97.5, 180.0, 61.7, 240.0, 120.0]
         .into_iter()
@@ -181,8 +187,11 @@ fn exact_through_tempo_changes() {
         for block in 0..blocks {
             let mut got = (vec![0.0; 200], vec![0.0; 200]);
             rig.transport.beats = Some(beats);
-            rig.player
-                .process(&rig.transport, &rig.settings, &mut got.0, &mut got.1);
+            rig.player.process(
+                &rig.transport,
+                &rig.settings,
+                barline_player::Outputs::stereo(&mut got.0, &mut got.1),
+            );
             for (i, x) in got.0.iter().enumerate() {
                 let now = beats + i as f64 * tempo_bpm / (60.0 * 48_000.0);
                 let mut position = now.rem_euclid(4.0) * 24_000.0;
@@ -215,7 +224,7 @@ fn a_tempo_ramp_is_one_movement() {
         .map(|i| (circle(i).0 as f32, circle(i).1 as f32))
         .unzip();
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(clip, &left, &right).unwrap();
+    rig.control.load(0, clip, &left, &right).unwrap();
     let (mut beats, mut frames) = (0.0_f64, 0_usize);
     let blocks = 300;
     for size in [512, 64, 4096, 32, 100].into_iter().cycle().take(blocks) {
@@ -224,8 +233,11 @@ fn a_tempo_ramp_is_one_movement() {
         let tempo = |frame: usize| 120.0 + 10.0 * frame as f64 / 48_000.0;
         rig.transport.tempo_bpm = tempo(frames);
         rig.transport.beats = Some(beats);
-        rig.player
-            .process(&rig.transport, &rig.settings, &mut got.0, &mut got.1);
+        rig.player.process(
+            &rig.transport,
+            &rig.settings,
+            barline_player::Outputs::stereo(&mut got.0, &mut got.1),
+        );
         for (i, (l, r)) in got.0.iter().zip(&got.1).enumerate() {
             let radius = (l * l + r * r).sqrt();
             let near = (radius - 1.0).abs() < 1e-3;
@@ -255,7 +267,7 @@ fn a_clip_for_another_rate_is_resampled() {
     let clip = info(1, 4.0, 120.0, 44_100.0);
     let (left, right) = crate::rig::sine(clip.frames as usize, 200);
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(clip, &left, &right).unwrap();
+    rig.control.load(0, clip, &left, &right).unwrap();
     let frames = 96_000;
     let (got, _) = rig.play(frames, &[256]);
     let (want, _) = crate::rig::sine(96_000, 200);

@@ -12,7 +12,7 @@ fn rig() -> (Rig, Stereo) {
     let clip = info(1, 4.0, 120.0, 48_000.0);
     let samples = sine(clip.frames as usize, 200);
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(clip, &samples.0, &samples.1).unwrap();
+    rig.control.load(0, clip, &samples.0, &samples.1).unwrap();
     (rig, samples)
 }
 
@@ -72,17 +72,17 @@ fn a_swap_is_a_crossfade_on_the_grid() {
     rig.play(10_000, &[64]);
     let clip = info(2, 4.0, 120.0, 48_000.0);
     let second: Vec<f32> = first.0.iter().map(|x| -x * 0.5).collect();
-    rig.control.load(clip, &second, &second).unwrap();
+    rig.control.load(0, clip, &second, &second).unwrap();
     let mut output = rig.play(20_000, &[64]).0;
     assert!(largest_step(&output) < STEP + FADE_STEP);
     same(&output[300..], &second[10_300..30_000]);
     // A sound crossfaded with itself is that sound.
     let same = info(3, 4.0, 120.0, 48_000.0);
-    rig.control.load(same, &second, &second).unwrap();
+    rig.control.load(0, same, &second, &second).unwrap();
     output = rig.play(2000, &[64]).0;
     let (worst, _) = crate::rig::largest_difference(&output, &second[30_000..32_000]);
     assert!(worst < 1e-6, "{worst}");
-    rig.control.clear();
+    rig.control.clear_all();
     output.extend(rig.play(1000, &[64]).0);
     assert!(largest_step(&output) < STEP + FADE_STEP);
     assert_eq!(output.last(), Some(&0.0));
@@ -95,7 +95,7 @@ fn many_jumps_are_never_louder_than_the_clip() {
     let clip = info(1, 1.0, 120.0, 48_000.0);
     let ones = vec![1.0; clip.frames as usize];
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(clip, &ones, &ones).unwrap();
+    rig.control.load(0, clip, &ones, &ones).unwrap();
     let mut random = crate::rig::Random(11);
     let mut loudest = 0.0_f32;
     for _ in 0..3000 {
@@ -120,7 +120,7 @@ fn the_edges_of_a_hole_are_faded() {
     let (left, right) = sine(clip.frames as usize, 200);
     for tempo_bpm in [120.0, 95.0] {
         let mut rig = Rig::new(48_000.0, tempo_bpm);
-        rig.control.begin(clip).unwrap();
+        rig.control.begin(0, clip).unwrap();
         // Up to a peak of the sine.
         rig.control
             .push(clip.id, &left[..20_600], &right[..20_600])
@@ -154,7 +154,7 @@ fn a_hole_that_comes_near_at_once_is_faded() {
     let clip = info(1, 4.0, 120.0, 48_000.0);
     let (left, right) = sine(clip.frames as usize, 200);
     let mut rig = Rig::new(48_000.0, 60.0);
-    rig.control.begin(clip).unwrap();
+    rig.control.begin(0, clip).unwrap();
     rig.control
         .push(clip.id, &left[..10_500], &right[..10_500])
         .unwrap();

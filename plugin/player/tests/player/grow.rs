@@ -12,7 +12,7 @@ fn plays_and_seeks_while_it_grows() {
     let clip = info(1, 4.0, 120.0, 48_000.0);
     let (left, right) = noise(clip.frames as usize, 5);
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.begin(clip).unwrap();
+    rig.control.begin(0, clip).unwrap();
     assert!(rig.play(100, &[64]).0.iter().all(|x| *x == 0.0));
     rig.control
         .push(clip.id, &left[..30_000], &right[..30_000])
@@ -29,7 +29,7 @@ fn plays_and_seeks_while_it_grows() {
     }
     let status = rig.control.poll();
     assert_eq!(
-        (status.clip, status.ready_frames),
+        (status.slots[0].clip, status.slots[0].ready_frames),
         (Some(clip.id), ready as u64)
     );
     rig.control
@@ -40,7 +40,7 @@ fn plays_and_seeks_while_it_grows() {
     same(&got[FADE_FRAMES..6000], &left[90_000 + FADE_FRAMES..]);
     same(&got[6000..], &left[..6000]);
     rig.control.finish(clip.id).unwrap();
-    assert_eq!(rig.settle().ready_frames, clip.frames);
+    assert_eq!(rig.settle().slots[0].ready_frames, clip.frames);
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn a_new_clip_waits_until_it_is_finished() {
     let (old, new) = (info(1, 4.0, 120.0, 48_000.0), info(2, 4.0, 120.0, 48_000.0));
     let (a, b) = (noise(96_000, 1), noise(96_000, 2));
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(old, &a.0, &a.1).unwrap();
+    rig.control.load(0, old, &a.0, &a.1).unwrap();
     rig.play(1000, &[64]);
-    rig.control.begin(new).unwrap();
+    rig.control.begin(0, new).unwrap();
     rig.control.push(new.id, &b.0, &b.1).unwrap();
     same(&rig.play(1000, &[64]).0, &a.0[1000..2000]);
     rig.control.finish(new.id).unwrap();
@@ -59,7 +59,7 @@ fn a_new_clip_waits_until_it_is_finished() {
         &rig.play(1000, &[64]).0[FADE_FRAMES..],
         &b.0[2000 + FADE_FRAMES..3000],
     );
-    assert_eq!(rig.settle().clip, Some(new.id));
+    assert_eq!(rig.settle().slots[0].clip, Some(new.id));
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn a_cancelled_clip_gives_way() {
     let a = noise(96_000, 1);
     let mut rig = Rig::new(48_000.0, 120.0);
     // Discarded while another plays: nothing changes.
-    rig.control.load(old, &a.0, &a.1).unwrap();
+    rig.control.load(0, old, &a.0, &a.1).unwrap();
     rig.play(1000, &[64]);
-    rig.control.begin(new).unwrap();
+    rig.control.begin(0, new).unwrap();
     rig.control
         .push(new.id, &a.0[..5000], &a.1[..5000])
         .unwrap();
@@ -84,7 +84,7 @@ fn a_cancelled_clip_gives_way() {
     same(&rig.play(900, &[64]).0, &a.0[1100..2000]);
     // The one that plays is discarded: the growing one takes over at once.
     let third = info(3, 4.0, 120.0, 48_000.0);
-    rig.control.begin(third).unwrap();
+    rig.control.begin(0, third).unwrap();
     rig.control
         .push(third.id, &a.1[..50_000], &a.0[..50_000])
         .unwrap();
@@ -93,9 +93,9 @@ fn a_cancelled_clip_gives_way() {
         &rig.play(1000, &[64]).0[FADE_FRAMES..],
         &a.1[2000 + FADE_FRAMES..3000],
     );
-    assert_eq!(rig.settle().clip, Some(third.id));
+    assert_eq!(rig.settle().slots[0].clip, Some(third.id));
     rig.control.discard(third.id);
-    assert_eq!(rig.settle().clip, None);
+    assert_eq!(rig.settle().slots[0].clip, None);
 }
 
 #[test]
@@ -104,21 +104,21 @@ fn loading_another_lets_the_growing_one_finish() {
     let (growing, other) = (info(1, 4.0, 120.0, 48_000.0), info(2, 4.0, 120.0, 48_000.0));
     let (a, b) = (noise(96_000, 1), noise(96_000, 2));
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.begin(growing).unwrap();
+    rig.control.begin(0, growing).unwrap();
     rig.control
         .push(growing.id, &a.0[..9000], &a.1[..9000])
         .unwrap();
     rig.play(1000, &[64]);
-    rig.control.load(other, &b.0, &b.1).unwrap();
-    assert_eq!(rig.settle().clip, Some(other.id));
+    rig.control.load(0, other, &b.0, &b.1).unwrap();
+    assert_eq!(rig.settle().slots[0].clip, Some(other.id));
     rig.control
         .push(growing.id, &a.0[9000..], &a.1[9000..])
         .unwrap();
-    assert_eq!(rig.settle().clip, Some(other.id));
+    assert_eq!(rig.settle().slots[0].clip, Some(other.id));
     rig.control.finish(growing.id).unwrap();
     let status = rig.settle();
     assert_eq!(
-        (status.clip, status.ready_frames),
+        (status.slots[0].clip, status.slots[0].ready_frames),
         (Some(growing.id), 96_000)
     );
 }
@@ -129,7 +129,7 @@ fn a_clip_that_ends_early_is_silent_from_there_and_no_hole() {
     let clip = info(1, 4.0, 120.0, 48_000.0);
     let (left, right) = noise(96_000, 1);
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.begin(clip).unwrap();
+    rig.control.begin(0, clip).unwrap();
     rig.control
         .push(clip.id, &left[..3000], &right[..3000])
         .unwrap();
@@ -138,7 +138,7 @@ fn a_clip_that_ends_early_is_silent_from_there_and_no_hole() {
     same(&got[FADE_FRAMES..2700], &left[FADE_FRAMES..2700]);
     assert!(got[3000..].iter().all(|x| *x == 0.0));
     let status = rig.control.poll();
-    assert_eq!((status.holes, status.ready_frames), (0, 3000));
+    assert_eq!((status.holes, status.slots[0].ready_frames), (0, 3000));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn offline_waits_for_exactly_what_is_needed() {
     rig.transport.beats = Some(0.0);
     let ready = |rig: &Rig, frames| rig.player.ready_for(&rig.transport, &rig.settings, frames);
     assert!(ready(&rig, 512), "no clip: nothing to wait for");
-    rig.control.begin(clip).unwrap();
+    rig.control.begin(0, clip).unwrap();
     rig.player.receive();
     assert!(!ready(&rig, 512));
     rig.transport.playing = false;
@@ -185,8 +185,8 @@ fn offline_waits_for_exactly_what_is_needed() {
         id: ClipId(2),
         ..clip
     };
-    rig.control.clear();
-    rig.control.begin(next).unwrap();
+    rig.control.clear_all();
+    rig.control.begin(0, next).unwrap();
     rig.player.receive();
     rig.transport.beats = Some(rig.beats());
     assert!(!ready(&rig, 500));
@@ -222,10 +222,10 @@ fn what_makes_no_sense_is_refused() {
             ..good
         },
     ] {
-        assert_eq!(rig.control.begin(bad), Err(ClipError::Facts), "{bad:?}");
+        assert_eq!(rig.control.begin(0, bad), Err(ClipError::Facts), "{bad:?}");
     }
     assert_eq!(
-        rig.control.load(good, &[0.0], &[0.0]),
+        rig.control.load(0, good, &[0.0], &[0.0]),
         Err(ClipError::Length)
     );
     assert_eq!(
@@ -233,7 +233,9 @@ fn what_makes_no_sense_is_refused() {
         Err(GrowError::NotGrowing)
     );
     assert_eq!(rig.control.finish(good.id), Err(GrowError::NotGrowing));
-    rig.control.begin(ClipInfo { frames: 2, ..good }).unwrap();
+    rig.control
+        .begin(0, ClipInfo { frames: 2, ..good })
+        .unwrap();
     assert_eq!(
         rig.control.push(good.id, &[0.0], &[]),
         Err(GrowError::Uneven)
@@ -254,10 +256,11 @@ fn the_shortest_loops_play() {
             frames,
             beats: 0.001,
             tempo_bpm: 100.0,
+            beats_per_bar: 4.0,
         };
         let ones = vec![0.5; frames as usize];
         let mut rig = Rig::new(48_000.0, 113.0);
-        rig.control.load(clip, &ones, &ones).unwrap();
+        rig.control.load(0, clip, &ones, &ones).unwrap();
         let (got, _) = rig.play(1000, &[64]);
         assert!(
             got[FADE_FRAMES..].iter().all(|x| (x - 0.5).abs() < 1e-5),

@@ -15,10 +15,8 @@
 mod allocations;
 mod exact;
 mod fades;
-mod fuzz;
 mod grow;
 mod memory;
 mod rig;
-mod speed;
 mod swaps;
 mod transports;

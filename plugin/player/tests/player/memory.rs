@@ -1,7 +1,7 @@
 //! Whose memory it is: the rings can't overflow, nothing is lost, nothing is freed on the audio
 //! thread.
 
-use barline_player::{ClipId, Settings, Transport, handoff};
+use barline_player::{ClipId, Outputs, Settings, Transport, handoff};
 
 use crate::allocations::{bytes_kept, forbidden};
 use crate::rig::{Rig, info, noise, same};
@@ -20,7 +20,7 @@ fn a_sleeping_host_stops_nobody() {
         facts
     };
     let generate = |rig: &mut Rig, id| {
-        rig.control.begin(facts(id)).unwrap();
+        rig.control.begin(0, facts(id)).unwrap();
         for (l, r) in left.chunks(30_000).zip(right.chunks(30_000)) {
             rig.control.push(ClipId(id), l, r).unwrap();
             rig.control.poll();
@@ -47,7 +47,7 @@ fn a_sleeping_host_stops_nobody() {
     assert_eq!(rig.control.waiting(), 0);
     let status = rig.settle();
     assert_eq!(
-        (status.clip, status.ready_frames),
+        (status.slots[0].clip, status.slots[0].ready_frames),
         (Some(ClipId(5)), frames as u64)
     );
 }
@@ -61,7 +61,9 @@ fn a_sleeping_session_stops_nobody() {
     let samples = noise(clip(0).frames as usize, 1);
     let clips = if cfg!(miri) { 140 } else { 1500 };
     for id in 0..clips {
-        rig.control.load(clip(id), &samples.0, &samples.1).unwrap();
+        rig.control
+            .load(0, clip(id), &samples.0, &samples.1)
+            .unwrap();
         rig.play(480, &[64]);
     }
     for _ in 0..clips {
@@ -69,7 +71,7 @@ fn a_sleeping_session_stops_nobody() {
         rig.play(64, &[64]);
     }
     assert_eq!(rig.control.waiting(), 0);
-    assert_eq!(rig.settle().clip, Some(ClipId(clips - 1)));
+    assert_eq!(rig.settle().slots[0].clip, Some(ClipId(clips - 1)));
 }
 
 /// Reports alone never fill the ring back: a new clip sounds though nobody has polled for long.
@@ -78,11 +80,15 @@ fn reports_leave_room_for_a_clip() {
     let mut rig = Rig::new(48_000.0, 120.0);
     let clip = |id| info(id, 0.01, 120.0, 48_000.0);
     let samples = noise(clip(0).frames as usize, 1);
-    rig.control.load(clip(0), &samples.0, &samples.1).unwrap();
+    rig.control
+        .load(0, clip(0), &samples.0, &samples.1)
+        .unwrap();
     rig.play(if cfg!(miri) { 70_000 } else { 480_000 }, &[480]);
-    rig.control.load(clip(1), &samples.0, &samples.1).unwrap();
+    rig.control
+        .load(0, clip(1), &samples.0, &samples.1)
+        .unwrap();
     rig.play(64, &[64]);
-    assert_eq!(rig.player.clip(), Some(ClipId(1)));
+    assert_eq!(rig.player.clip(0), Some(ClipId(1)));
 }
 
 /// Halves dropped in every order, with memory on its way in every direction.
@@ -92,6 +98,8 @@ fn nothing_leaks_in_any_order() {
         playing: true,
         tempo_bpm: 120.0,
         beats: Some(0.0),
+        beats_per_bar: Some(4.0),
+        bar_start_beats: None,
     };
     let samples = noise(6000, 1);
     for order in 0..8 {
@@ -102,16 +110,20 @@ fn nothing_leaks_in_any_order() {
                 let mut clip = info(id, 0.25, 120.0, 48_000.0);
                 clip.frames = 6000;
                 if id % 2 == 0 {
-                    control.load(clip, &samples.0, &samples.1).unwrap();
+                    control.load(0, clip, &samples.0, &samples.1).unwrap();
                 } else {
-                    control.begin(clip).unwrap();
+                    control.begin(0, clip).unwrap();
                     control
                         .push(clip.id, &samples.0[..2500], &samples.1[..2500])
                         .unwrap();
                 }
                 if id < 3 || order & 2 == 0 {
                     forbidden(|| {
-                        player.process(&transport, &Settings::default(), &mut left, &mut right);
+                        player.process(
+                            &transport,
+                            &Settings::default(),
+                            Outputs::stereo(&mut left, &mut right),
+                        );
                     });
                 }
             }
@@ -120,13 +132,17 @@ fn nothing_leaks_in_any_order() {
             }
             if order & 1 == 0 {
                 drop(control);
-                player.process(&transport, &Settings::default(), &mut left, &mut right);
+                player.process(
+                    &transport,
+                    &Settings::default(),
+                    Outputs::stereo(&mut left, &mut right),
+                );
                 drop(player);
             } else {
                 drop(player);
                 assert!(control.poll().disconnected);
                 let clip = info(9, 0.25, 120.0, 48_000.0);
-                control.load(clip, &samples.0, &samples.1).unwrap();
+                control.load(0, clip, &samples.0, &samples.1).unwrap();
                 assert_eq!(control.waiting(), 0);
                 drop(control);
             }
@@ -159,13 +175,17 @@ fn two_threads() {
                     playing: true,
                     tempo_bpm: 120.0,
                     beats,
+                    beats_per_bar: None,
+                    bar_start_beats: None,
                 };
                 player.receive();
-                if player.clip().is_none() || !player.ready_for(&transport, &settings, 128) {
+                if player.clip(0).is_none() || !player.ready_for(&transport, &settings, 128) {
                     std::thread::yield_now();
                     continue;
                 }
-                forbidden(|| player.process(&transport, &settings, &mut l, &mut r));
+                forbidden(|| {
+                    player.process(&transport, &settings, Outputs::stereo(&mut l, &mut r))
+                });
                 if at >= 512 {
                     same(&l, &left[at..at + 128]);
                     same(&r, &right[at..at + 128]);
@@ -178,7 +198,7 @@ fn two_threads() {
     let mut facts = clip;
     facts.frames = frames as u64;
     facts.beats = frames as f64 / 24_000.0;
-    control.begin(facts).unwrap();
+    control.begin(0, facts).unwrap();
     for (l, r) in left.chunks(777).zip(right.chunks(777)) {
         control.push(clip.id, l, r).unwrap();
         control.poll();

@@ -1,6 +1,8 @@
 //! A host and a session on a table: what the tests share.
 
-use barline_player::{ClipId, ClipInfo, Control, Player, Settings, Status, Transport, handoff};
+use barline_player::{
+    ClipId, ClipInfo, Control, Outputs, Player, Settings, Status, Transport, handoff,
+};
 
 use crate::allocations::forbidden;
 
@@ -56,6 +58,7 @@ pub(crate) fn info(id: u64, beats: f64, tempo_bpm: f64, rate_hz: f64) -> ClipInf
         frames,
         beats,
         tempo_bpm,
+        beats_per_bar: 4.0,
     }
 }
 
@@ -78,6 +81,8 @@ impl Rig {
             playing: true,
             tempo_bpm,
             beats: Some(0.0),
+            beats_per_bar: Some(4.0),
+            bar_start_beats: Some(0.0),
         };
         let settings = Settings::default();
         Self {
@@ -106,7 +111,8 @@ impl Rig {
             }
             let (l, r) = (&mut left[at..end], &mut right[at..end]);
             let (transport, settings) = (self.transport, self.settings);
-            forbidden(|| self.player.process(&transport, &settings, l, r));
+            let outputs = Outputs::stereo(l, r);
+            forbidden(|| self.player.process(&transport, &settings, outputs));
             self.host_frame += (end - at) as i64;
             at = end;
             if at == frames {

@@ -15,7 +15,7 @@ fn speed() {
     let samples = noise(clip.frames as usize, 5);
     for (name, tempo_bpm) in [("unity", 120.0), ("varispeed", 97.5)] {
         let mut rig = Rig::new(48_000.0, tempo_bpm);
-        rig.control.load(clip, &samples.0, &samples.1).unwrap();
+        rig.control.load(0, clip, &samples.0, &samples.1).unwrap();
         let (mut left, mut right) = ([0.0; 64], [0.0; 64]);
         let (mut times, mut at) = (Vec::new(), 0_u32);
         for _ in 0..21 {
@@ -23,7 +23,7 @@ fn speed() {
             for _ in 0..BLOCKS {
                 rig.transport.beats = Some(f64::from(at) * tempo_bpm / (60.0 * 48_000.0));
                 rig.player
-                    .process(&rig.transport, &rig.settings, &mut left, &mut right);
+                    .process(&rig.transport, &rig.settings, barline_player::Outputs::stereo(&mut left, &mut right));
                 std::hint::black_box((&left, &right));
                 at += 64;
             }

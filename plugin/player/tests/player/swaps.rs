@@ -22,13 +22,18 @@ fn it_is_repitched_until_the_beat_and_exact_from_there() {
         let stretched = noise(there.frames as usize, 2);
         let start = |swapped: bool| {
             let mut rig = Rig::new(RATE_HZ, host_bpm);
-            rig.control.load(own, &left, &right).unwrap();
+            rig.control.load(0, own, &left, &right).unwrap();
             let (mut heard, _) = rig.play(10_000, &[blocks]);
             if swapped {
-                rig.control.swap(there, &stretched.0, &stretched.1).unwrap();
+                rig.control
+                    .swap(0, there, &stretched.0, &stretched.1)
+                    .unwrap();
             }
             heard.extend(rig.play(60_000, &[blocks]).0);
-            assert_eq!(rig.settle().clip, Some(ClipId(if swapped { 2 } else { 1 })));
+            assert_eq!(
+                rig.settle().slots[0].clip,
+                Some(ClipId(if swapped { 2 } else { 1 }))
+            );
             heard
         };
         let (with, without) = (start(true), start(false));
@@ -60,9 +65,9 @@ fn it_takes_over_without_a_click() {
     let low = sine(own.frames as usize, 200);
     let high = sine(there.frames as usize, 218);
     let mut rig = Rig::new(RATE_HZ, 110.0);
-    rig.control.load(own, &low.0, &low.1).unwrap();
+    rig.control.load(0, own, &low.0, &low.1).unwrap();
     rig.play(4_800, &[256]);
-    rig.control.swap(there, &high.0, &high.1).unwrap();
+    rig.control.swap(0, there, &high.0, &high.1).unwrap();
     let (heard, _) = rig.play(60_000, &[256]);
     let inside = largest_step(&low.0).max(largest_step(&high.0));
     assert!(
@@ -71,7 +76,7 @@ fn it_takes_over_without_a_click() {
         largest_step(&heard)
     );
     assert!(heard.iter().all(|x| x.abs() <= 1.01));
-    assert_eq!(rig.settle().clip, Some(ClipId(2)));
+    assert_eq!(rig.settle().slots[0].clip, Some(ClipId(2)));
 }
 
 #[test]
@@ -82,9 +87,9 @@ fn where_nothing_sounds_it_is_there_at_once() {
     let other = noise(there.frames as usize, 2);
     let mut rig = Rig::new(RATE_HZ, 90.0);
     rig.transport.playing = false;
-    rig.control.load(own, &clip.0, &clip.1).unwrap();
+    rig.control.load(0, own, &clip.0, &clip.1).unwrap();
     rig.play(1_000, &[100]);
-    rig.control.swap(there, &other.0, &other.1).unwrap();
+    rig.control.swap(0, there, &other.0, &other.1).unwrap();
     rig.transport.playing = true;
     rig.host_frame = 0;
     let (heard, _) = rig.play(20_000, &[128]);
@@ -92,7 +97,7 @@ fn where_nothing_sounds_it_is_there_at_once() {
     assert!(off < 1e-6, "{off} at {at}");
     // And with no clip before it.
     let mut rig = Rig::new(RATE_HZ, 90.0);
-    rig.control.swap(there, &other.0, &other.1).unwrap();
+    rig.control.swap(0, there, &other.0, &other.1).unwrap();
     let (heard, _) = rig.play(20_000, &[128]);
     same(&heard[48..], &other.0[48..20_000]);
 }
@@ -106,9 +111,9 @@ fn newer_clips_take_its_place() {
         let (left, right) = samples(id, tempo_bpm);
         let facts = clip(id, tempo_bpm);
         if swap {
-            rig.control.swap(facts, &left, &right).unwrap();
+            rig.control.swap(0, facts, &left, &right).unwrap();
         } else {
-            rig.control.load(facts, &left, &right).unwrap();
+            rig.control.load(0, facts, &left, &right).unwrap();
         }
     };
     let mut rig = Rig::new(RATE_HZ, 124.0);
@@ -118,23 +123,23 @@ fn newer_clips_take_its_place() {
     load(&mut rig, 2, 122.0, true);
     load(&mut rig, 3, 124.0, true);
     rig.play(1_000, &[64]);
-    assert_eq!(rig.control.poll().clip, Some(ClipId(1)));
+    assert_eq!(rig.control.poll().slots[0].clip, Some(ClipId(1)));
     rig.play(48_000, &[64]);
-    assert_eq!(rig.control.poll().clip, Some(ClipId(3)));
+    assert_eq!(rig.control.poll().slots[0].clip, Some(ClipId(3)));
     // Another clip altogether: what was due is not wanted any more.
     load(&mut rig, 4, 120.0, true);
     load(&mut rig, 5, 120.0, false);
     rig.play(48_000, &[64]);
-    assert_eq!(rig.control.poll().clip, Some(ClipId(5)));
+    assert_eq!(rig.control.poll().slots[0].clip, Some(ClipId(5)));
     // Taken back before its beat, and all taken away.
     load(&mut rig, 6, 124.0, true);
     rig.control.discard(ClipId(6));
     rig.play(48_000, &[64]);
-    assert_eq!(rig.control.poll().clip, Some(ClipId(5)));
+    assert_eq!(rig.control.poll().slots[0].clip, Some(ClipId(5)));
     load(&mut rig, 7, 124.0, true);
-    rig.control.clear();
+    rig.control.clear_all();
     rig.play(48_000, &[64]);
-    assert_eq!(rig.control.poll().clip, None);
+    assert_eq!(rig.control.poll().slots[0].clip, None);
 }
 
 /// Nobody polls: it waits for a beat with room for the clip before it.
@@ -145,7 +150,9 @@ fn a_sleeping_session_stops_no_beat() {
     let samples = noise(clip(0).frames as usize, 1);
     let clips = if cfg!(miri) { 140 } else { 600 };
     for id in 0..clips {
-        rig.control.swap(clip(id), &samples.0, &samples.1).unwrap();
+        rig.control
+            .swap(0, clip(id), &samples.0, &samples.1)
+            .unwrap();
         rig.play(480, &[64]);
     }
     for _ in 0..clips {
@@ -153,5 +160,5 @@ fn a_sleeping_session_stops_no_beat() {
         rig.play(480, &[64]);
     }
     assert_eq!(rig.control.waiting(), 0);
-    assert_eq!(rig.settle().clip, Some(ClipId(clips - 1)));
+    assert_eq!(rig.settle().slots[0].clip, Some(ClipId(clips - 1)));
 }

@@ -10,7 +10,7 @@ fn rig() -> (Rig, Stereo) {
     let clip = info(1, 1.0, 120.0, 48_000.0);
     let samples = noise(clip.frames as usize, 5);
     let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(clip, &samples.0, &samples.1).unwrap();
+    rig.control.load(0, clip, &samples.0, &samples.1).unwrap();
     (rig, samples)
 }
 
@@ -34,7 +34,7 @@ fn stopped_is_silent_unless_auditioned() {
     rig.transport.playing = false;
     rig.settle();
     assert!(rig.play(1000, &[64]).0.iter().all(|x| *x == 0.0));
-    assert_eq!(rig.control.poll().playhead, None);
+    assert_eq!(rig.control.poll().slots[0].playhead, None);
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_swap_in_an_audition_goes_on_at_the_same_beat() {
     // A quarter of a beat has gone by; the new clip has another tempo.
     let clip = info(2, 1.0, 90.0, 48_000.0);
     let samples = noise(clip.frames as usize, 6);
-    rig.control.load(clip, &samples.0, &samples.1).unwrap();
+    rig.control.load(0, clip, &samples.0, &samples.1).unwrap();
     let (got, _) = rig.play(2000, &[64]);
     same(&got[FADE_FRAMES..], &samples.0[8000 + FADE_FRAMES..10_000]);
 }
@@ -83,8 +83,11 @@ fn beats_that_are_no_numbers_are_no_beats() {
     {
         let mut got = ([0.0; 64], [0.0; 64]);
         rig.transport.beats = Some(*beats);
-        rig.player
-            .process(&rig.transport, &rig.settings, &mut got.0, &mut got.1);
+        rig.player.process(
+            &rig.transport,
+            &rig.settings,
+            barline_player::Outputs::stereo(&mut got.0, &mut got.1),
+        );
         if at >= FADE_FRAMES {
             same(&got.0, &samples.0[at..at + 64]);
         }
@@ -114,7 +117,7 @@ fn bad_samples_and_gains_make_no_bad_output() {
     }
     for tempo_bpm in [120.0, 133.7] {
         let mut rig = Rig::new(48_000.0, tempo_bpm);
-        rig.control.load(clip, &samples.0, &samples.1).unwrap();
+        rig.control.load(0, clip, &samples.0, &samples.1).unwrap();
         for gain in [1.0, f32::NAN, f32::INFINITY, -1.0, MAX_GAIN] {
             rig.settings.gain = gain;
             let (left, right) = rig.play(30_000, &[512]);
@@ -135,7 +138,7 @@ fn bad_samples_do_not_spread() {
     for value in [f32::NAN, 0.0] {
         samples.0[1000] = value;
         let mut rig = Rig::new(48_000.0, 133.7);
-        rig.control.load(clip, &samples.0, &samples.1).unwrap();
+        rig.control.load(0, clip, &samples.0, &samples.1).unwrap();
         outputs.push(rig.play(2000, &[512]));
     }
     same(&outputs[0].0, &outputs[1].0);
@@ -146,11 +149,17 @@ fn empty_and_uneven_buffers() {
     let (mut rig, samples) = rig();
     rig.play(1000, &[64]);
     rig.transport.beats = Some(rig.beats());
-    rig.player
-        .process(&rig.transport, &rig.settings, &mut [], &mut []);
+    rig.player.process(
+        &rig.transport,
+        &rig.settings,
+        barline_player::Outputs::stereo(&mut [], &mut []),
+    );
     let (mut left, mut right) = ([1.0; 10], [1.0; 14]);
-    rig.player
-        .process(&rig.transport, &rig.settings, &mut left, &mut right);
+    rig.player.process(
+        &rig.transport,
+        &rig.settings,
+        barline_player::Outputs::stereo(&mut left, &mut right),
+    );
     same(&left, &samples.0[1000..1010]);
     same(&right[..10], &samples.1[1000..1010]);
     assert_eq!(right[10..], [0.0; 4]);
@@ -162,8 +171,8 @@ fn reports_come_at_a_bounded_rate_with_peaks_and_the_playhead() {
     assert!(!rig.control.poll().fresh);
     rig.play(12_000, &[480]);
     let status = rig.control.poll();
-    assert!(status.fresh && status.playhead.is_some());
-    let playhead = status.playhead.unwrap();
+    assert!(status.fresh && status.slots[0].playhead.is_some());
+    let playhead = status.slots[0].playhead.unwrap();
     assert_eq!((playhead.frame, playhead.beats), (12_000.0, 0.5));
     let peak = samples.0[FADE_FRAMES..12_000]
         .iter()
@@ -193,7 +202,7 @@ fn rates_and_block_sizes() {
                 continue;
             }
             let mut rig = Rig::new(rate_hz, 150.0);
-            rig.control.load(clip, &samples.0, &samples.1).unwrap();
+            rig.control.load(0, clip, &samples.0, &samples.1).unwrap();
             let (got, _) = rig.play(5000, &[block]);
             let from = rate_hz as usize / 500;
             same(&got[from..4000], &samples.0[from..4000]);
