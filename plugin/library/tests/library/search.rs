@@ -221,7 +221,7 @@ fn what_is_changed_or_deleted_is_found_so() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_is_an_error(texts in prop::collection::vec("\\PC{0,40}|[\"'*^(){}:+ \\-\0ANDORNOTEaé#]{0,30}", 8)) {
