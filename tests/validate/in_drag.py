@@ -92,6 +92,14 @@ def refusals(out, example):
     begin, end = pointer.middle(out.window), pointer.middle(window)
     pointer.press(begin)
     pointer.carry(begin, end)
+    out.program.tell("noise")
+    out.program.line("noise made")
+    pointer.release()
+    found = out.outcome(8)
+    check("a drag among nonsense", found == "Dropped" and target.line('{"took"', 2) is not None, found)
+
+    pointer.press(begin)
+    pointer.carry(begin, end)
     desktop.run("xdotool", "key", "Escape")
     found = out.outcome()
     pointer.release()
@@ -228,6 +236,10 @@ def one_of_ours_to_another(example, files):
     target, window = ours(example, "--listen")
     pointer.place(window, 600, 60)
     out = Out(example, files)
+    target.tell("noise")
+    target.line("noise made")
+    # Drops of programs that do not exist are given up after 5 s.
+    target.line("event Drop", 6)
     target.tell("refuse")
     time.sleep(0.1)
     outcome = out.drag_to(pointer.middle(window))
@@ -236,7 +248,7 @@ def one_of_ours_to_another(example, files):
     time.sleep(0.1)
     outcome = out.drag_to(pointer.middle(window))
     line = target.line("event Drop", 3) or ""
-    check("from one of our windows to another", outcome == "Dropped" and str(files[0]) in line, f"{outcome}, {line}")
+    check("from one of our windows to another, that has heard nonsense", outcome == "Dropped" and str(files[0]) in line, f"{outcome}, {line}")
     out.program.end()
     target.end()
 

@@ -10,7 +10,7 @@ use barline_drag::{Drag, DropTarget, NativeWindow};
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    AtomEnum, ConnectionExt, CreateWindowAux, EventMask, PropMode, WindowClass,
+    AtomEnum, ClientMessageEvent, ConnectionExt, CreateWindowAux, EventMask, PropMode, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
@@ -84,6 +84,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         }
         match lines.try_recv().as_deref() {
             Ok("quit") => return Ok(()),
+            Ok("noise") => noise(&connection, id)?,
             Ok("start") => drag = Some(Drag::start(window, files.clone(), || {})?),
             Ok("cancel") => drag.iter().for_each(Drag::cancel),
             Ok("forget") => drag = None,
@@ -120,6 +121,49 @@ fn create(
     connection.map_window(id)?;
     connection.flush()?;
     Ok(id)
+}
+
+/// XDND's messages in any order with anything in them, to whoever listens for `window` and to
+/// whoever drags. Ends with a leave from each made-up source.
+fn noise(connection: &RustConnection, window: u32) -> Result<(), Box<dyn Error>> {
+    let atom = |name: &str| -> Result<u32, Box<dyn Error>> {
+        Ok(connection
+            .intern_atom(false, name.as_bytes())?
+            .reply()?
+            .atom)
+    };
+    let kinds = ["Enter", "Position", "Status", "Drop", "Finished", "Leave"];
+    let kinds = kinds
+        .iter()
+        .map(|kind| atom(&format!("Xdnd{kind}")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let proxy = connection
+        .get_property(false, window, atom("XdndProxy")?, AtomEnum::WINDOW, 0, 1)?
+        .reply()?;
+    let proxy = proxy.value32().and_then(|mut values| values.next());
+    let selection = atom("XdndSelection")?;
+    let drags = connection.get_selection_owner(selection)?.reply()?.owner;
+    let sources = [0, 1, window, drags, u32::MAX];
+    let mut state = 1_u64;
+    let mut next = || {
+        // Knuth's numbers; the upper half is the better one.
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 32) as u32
+    };
+    for n in 0..2000 {
+        let kind = kinds[if n < 1990 { next() as usize % 6 } else { 5 }];
+        let source = sources[n % sources.len()];
+        let data = [source, next(), next(), next(), next()];
+        for to in proxy.into_iter().chain([drags]).filter(|to| *to != 0) {
+            let message = ClientMessageEvent::new(32, window, kind, data);
+            connection.send_event(false, to, EventMask::NO_EVENT, message)?;
+        }
+    }
+    connection.get_input_focus()?.reply()?;
+    say("noise made");
+    Ok(())
 }
 
 /// One of the things that are done once.

@@ -18,9 +18,10 @@ const HEIGHT: u16 = 26;
 const BESIDE: i16 = 14;
 /// Heights of the bars, in pixels: a waveform at a glance.
 const BARS: [u16; 9] = [4, 10, 16, 8, 18, 12, 6, 14, 4];
-const GROUND: u32 = 0x0016_1a20;
-const WELCOME: u32 = 0x0049_d6a8;
-const ELSEWHERE: u32 = 0x0080_8894;
+/// The panel's colours.
+const GROUND: u32 = 0x0013_151a;
+const WELCOME: u32 = 0x00ff_b04a;
+const ELSEWHERE: u32 = 0x006e_7688;
 
 /// A window without input, above all others.
 pub(crate) struct Badge {
