@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod extend;
 pub(crate) mod generate;
+pub(crate) mod import;
 pub(crate) mod interactive;
 pub(crate) mod measure;
 mod progress;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 
 use barline_engine::EngineError;
 use barline_engine::file::{FileError, ReadError};
+use barline_engine::import::ImportError;
 
 /// What ended a command early.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +31,9 @@ pub(crate) enum Failure {
     /// The engine refused or failed.
     #[error("{0}")]
     Engine(#[from] EngineError),
+    /// A model could not be imported.
+    #[error("{0}")]
+    Import(#[from] ImportError),
     /// A file could not be written.
     #[error("{0}")]
     File(#[from] FileError),
@@ -91,6 +96,7 @@ impl Failure {
             Self::Engine(_)
             | Self::File(_)
             | Self::Read(_)
+            | Self::Import(_)
             | Self::NotALoop { .. }
             | Self::Output(_)
             | Self::Batch { .. }

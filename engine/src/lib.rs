@@ -7,7 +7,7 @@
 //! Reading order: `request` and `event` (what goes in and comes out), `worker`
 //! (the thread) and `job` (its work), `model` (one loaded model), `musicgen` (text → tokens), `codec`
 //! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for), `extend` (a loop →
-//! minutes or hours), `file` (what lies on disk), `evaluate` (how good what came out is).
+//! minutes or hours), `file` (what lies on disk), `import` (models of another make), `evaluate` (how good what came out is).
 
 pub mod bandwidth;
 pub mod codec;
@@ -17,6 +17,7 @@ pub mod event;
 pub mod extend;
 pub mod file;
 pub mod fit;
+pub mod import;
 mod job;
 pub mod load;
 pub mod model;

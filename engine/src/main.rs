@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         cli::args::Command::Loop(args) => cli::extend::run(&args),
         cli::args::Command::Measure(args) => cli::measure::run(&args),
         cli::args::Command::Evaluate(args) => cli::evaluate::run(&args),
+        cli::args::Command::Import(args) => cli::import::run(&args),
         cli::args::Command::Doctor(args) => cli::doctor::run(&args),
         cli::args::Command::Bench(command) => cli::bench::run(&command),
     });

@@ -13,6 +13,7 @@ use clap::error::ErrorKind;
 use clap::{Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::Failure;
+use super::import::ImportArgs;
 
 /// Loops from text, made on this machine.
 #[derive(Debug, Parser)]
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     /// Measure all files of a folder: how steady, how loud, how much as asked, how near another
     /// folder.
     Evaluate(EvaluateArgs),
+    /// Bring a model of PyTorch's or AudioCraft's into a form that can be used here.
+    Import(ImportArgs),
     /// Say what this machine has and how fast the model runs on it.
     Doctor(DoctorArgs),
     /// Measure parts of the engine, with random weights of the published sizes.
