@@ -8,6 +8,7 @@ mod clap_host;
 mod cli;
 mod codec_parity;
 mod engine;
+mod imports;
 mod model_files;
 mod parity;
 mod programs;

@@ -238,6 +238,36 @@ fn clips_and_prompts_have_their_limits() {
 }
 
 #[test]
+fn a_melody_model_is_told_from_others() {
+    let folder = copy("mono");
+    edit_config(folder.path(), "/model_type", json!("musicgen_melody"));
+    assert!(complaint(folder.path()).contains("comes in a later version"));
+}
+
+#[test]
+fn weights_of_another_make_are_to_be_imported() {
+    for name in ["pytorch_model.bin", "state_dict.bin"] {
+        let folder = copy("mono");
+        fs::rename(
+            folder.path().join("model.safetensors"),
+            folder.path().join(name),
+        )
+        .unwrap();
+        assert!(complaint(folder.path()).contains("import"));
+    }
+}
+
+#[test]
+fn a_tokenizer_that_is_far_too_large_is_not_read() {
+    let folder = copy("mono");
+    let path = folder.path().join("tokenizer.json");
+    // A file with a hole: it takes no room here.
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let line = complaint(folder.path());
+    assert!(line.contains("larger than 32 MiB"), "{line}");
+}
+
+#[test]
 fn rights_come_from_the_card() {
     let folder = copy("mono");
     let rights = |folder: &Path| load(folder).unwrap().rights().to_owned();

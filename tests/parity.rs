@@ -17,10 +17,11 @@ use barline_engine::{ModelSource, Precision, Sampling};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-const MODELS: [&str; 4] = [
+const MODELS: [&str; 5] = [
     "mono",
     "mono_sharded_bf16",
     "stereo",
+    "stereo_sharded",
     "stereo_f16_old_names",
 ];
 const BOUND: f32 = 1e-4;

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 
 use barline_engine::EngineError;
 use barline_engine::file::{FileError, ReadError};
+use barline_engine::import::ImportError;
 use barline_engine::shelf::FetchError;
 
 /// What ended a command early.
@@ -31,6 +32,9 @@ pub(crate) enum Failure {
     /// The engine refused or failed.
     #[error("{0}")]
     Engine(#[from] EngineError),
+    /// A model could not be imported.
+    #[error("{0}")]
+    Import(#[from] ImportError),
     /// A file could not be written.
     #[error("{0}")]
     File(#[from] FileError),
@@ -105,6 +109,7 @@ impl Failure {
             | Self::File(_)
             | Self::Fetch(_)
             | Self::Read(_)
+            | Self::Import(_)
             | Self::NotALoop { .. }
             | Self::Output(_)
             | Self::Batch { .. }

@@ -2,7 +2,7 @@
 //!
 //! Any thread. The texts are shown to users as they are: what is wrong, then what to do.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What ended a request, or kept it from starting.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -91,6 +91,24 @@ pub enum EngineError {
         /// The panic message or the failed operation.
         what: String,
     },
+}
+
+impl EngineError {
+    /// The same with a folder's final name, of a model that is checked before it has it.
+    pub(crate) fn seen_as(self, folder: &Path, name: &Path) -> Self {
+        let seen = |path: PathBuf| match path.strip_prefix(folder) {
+            Ok(rest) => name.join(rest),
+            Err(_) => path,
+        };
+        match self {
+            Self::ModelMissing { path } => Self::ModelMissing { path: seen(path) },
+            Self::ModelFile { path, why } => Self::ModelFile {
+                path: seen(path),
+                why,
+            },
+            other => other,
+        }
+    }
 }
 
 /// Enough of a hash to tell it from another.

@@ -8,7 +8,7 @@
 //! (the thread) and `job` (its work), `model` (one loaded model), `musicgen` (text → tokens), `codec`
 //! (tokens ↔ audio), `fit` (a raw clip → exactly the bars that were asked for), `extend` (a loop →
 //! minutes or hours), `file` (what lies on disk), `evaluate` (how good what came out is), `shelf`
-//! (which models there are, and fetching them).
+//! (which models there are, and fetching them), `import` (models of another make).
 
 pub mod bandwidth;
 pub mod codec;
@@ -18,6 +18,7 @@ pub mod event;
 pub mod extend;
 pub mod file;
 pub mod fit;
+pub mod import;
 mod job;
 pub mod load;
 pub mod model;

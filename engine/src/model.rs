@@ -2,12 +2,11 @@
 //!
 //! Worker thread. Loaded once and shared by all jobs; nothing in it changes.
 
+mod files;
 mod keeper;
 mod size;
 
-use std::borrow::Cow;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::codec::Codec;
@@ -15,12 +14,14 @@ use crate::error::EngineError;
 use crate::load::Load;
 use crate::musicgen::config::DecoderConfig;
 use crate::musicgen::delay::DelayPattern;
-use crate::musicgen::packed::{PackedDecoder, Team, ToKeep};
+use crate::musicgen::packed::{PackedDecoder, Team};
 use crate::musicgen::{Config, Generation, LanguageModel, Rows, TextEncoder};
 use crate::prompt;
 use crate::request::{ModelSource, Precision, Sampling};
 use crate::weights::Weights;
 
+pub(crate) use files::read_small;
+use files::{Embedded, Files};
 use keeper::Keeper;
 pub use size::Size;
 
@@ -77,17 +78,7 @@ impl Model {
                 return Self::random(*size, Some(precision));
             }
         };
-        let config_json = files.need("config.json")?;
-        let generation_json = files.find("generation_config.json")?;
-        let generation_text = generation_json
-            .as_deref()
-            .map(|bytes| files.text("generation_config.json", bytes))
-            .transpose()?;
-        let config = Config::parse(
-            &files.path("config.json"),
-            files.text("config.json", &config_json)?,
-            generation_text,
-        )?;
+        let config = files.config()?;
         let precision = precision.unwrap_or_else(|| config.decoder.precision());
         let weights = files.weights()?.for_load(load.clone());
         let tokenizer = files.need("tokenizer.json")?;
@@ -103,14 +94,7 @@ impl Model {
         let codec = || Codec::load(&config.codec, &weights, "audio_encoder.");
         let (decoder, (text, codec)) = rayon::join(decoder, || rayon::join(text, codec));
         let (text, (decoder, sha256, keep), codec) = (text?, decoder?, codec?);
-        let codebooks = config.decoder.num_codebooks / config.decoder.audio_channels;
-        if codec.codebooks() != codebooks {
-            let what = format!(
-                "a decoder of {codebooks} codebooks over a codec of {}",
-                codec.codebooks()
-            );
-            return Err(EngineError::Unsupported { what });
-        }
+        check_codec(&config, &codec)?;
         load.check()?;
         load.finish();
         let bytes = held_bytes(&decoder, &weights);
@@ -129,6 +113,26 @@ impl Model {
             decoder,
             codec,
         })
+    }
+
+    /// Whether a folder holds a model that can be used: reads all of it, a part at a time, and
+    /// keeps nothing.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn check(folder: &Path) -> Result<(), EngineError> {
+        let files = Files::Folder(folder.to_owned());
+        let config = files.config()?;
+        let weights = files.weights()?;
+        let tokenizer = files.need("tokenizer.json")?;
+        TextEncoder::load(&config, &weights, &files.path("tokenizer.json"), &tokenizer)?;
+        check_codec(
+            &config,
+            &Codec::load(&config.codec, &weights, "audio_encoder.")?,
+        )?;
+        // The smallest in memory; every tensor is read all the same.
+        PackedDecoder::load(&config.decoder, Precision::Q4, &weights)?;
+        Ok(())
     }
 
     /// A model that nobody trained, of a published size, for measuring speed: it makes noise. Its
@@ -303,116 +307,16 @@ impl Model {
     }
 }
 
-/// The files of a model, on disk or in the binary.
-#[derive(Debug)]
-enum Files {
-    Folder(PathBuf),
-    Embedded(Embedded),
-}
-
-/// A model compiled into the binary.
-#[derive(Debug, Clone, Copy)]
-struct Embedded {
-    config: &'static [u8],
-    generation_config: &'static [u8],
-    tokenizer: &'static [u8],
-    weights: &'static [u8],
-}
-
-impl Files {
-    fn path(&self, file: &str) -> PathBuf {
-        match self {
-            Self::Folder(folder) => folder.join(file),
-            Self::Embedded(_) => Path::new("starter").join(file),
-        }
+fn check_codec(config: &Config, codec: &Codec) -> Result<(), EngineError> {
+    let codebooks = config.decoder.num_codebooks / config.decoder.audio_channels;
+    if codec.codebooks() == codebooks {
+        return Ok(());
     }
-
-    /// A file's bytes, `None` when the folder has no such file.
-    fn find(&self, file: &str) -> Result<Option<Cow<'static, [u8]>>, EngineError> {
-        match self {
-            Self::Folder(_) => {
-                let path = self.path(file);
-                match std::fs::read(&path) {
-                    Ok(bytes) => Ok(Some(Cow::Owned(bytes))),
-                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                    Err(error) => Err(EngineError::ModelFile {
-                        path,
-                        why: error.to_string(),
-                    }),
-                }
-            }
-            Self::Embedded(files) => Ok(match file {
-                "config.json" => Some(Cow::Borrowed(files.config)),
-                "generation_config.json" => Some(Cow::Borrowed(files.generation_config)),
-                "tokenizer.json" => Some(Cow::Borrowed(files.tokenizer)),
-                _ => None,
-            }),
-        }
-    }
-
-    fn need(&self, file: &str) -> Result<Cow<'static, [u8]>, EngineError> {
-        self.find(file)?.ok_or_else(|| EngineError::ModelMissing {
-            path: self.path(file),
-        })
-    }
-
-    fn text<'b>(&self, file: &str, bytes: &'b [u8]) -> Result<&'b str, EngineError> {
-        std::str::from_utf8(bytes).map_err(|error| EngineError::ModelFile {
-            path: self.path(file),
-            why: error.to_string(),
-        })
-    }
-
-    fn weights(&self) -> Result<Weights, EngineError> {
-        match self {
-            Self::Folder(folder) => Weights::open(folder),
-            Self::Embedded(files) => {
-                Weights::from_static("starter/model.safetensors", files.weights)
-            }
-        }
-    }
-
-    /// The decoder, the SHA-256 of all weights where it is known, and what is to be kept.
-    fn decoder(
-        &self,
-        config: &DecoderConfig,
-        precision: Precision,
-        weights: &Weights,
-    ) -> Result<(LanguageModel, Option<String>, Option<ToKeep>), EngineError> {
-        match (self, precision) {
-            (Self::Folder(_), Precision::Exact) | (Self::Embedded(_), _) => {
-                let decoder = LanguageModel::load(config, precision, weights)?;
-                // The starter's is hashed in no time.
-                let sha256 = matches!(self, Self::Embedded(_)).then(|| weights.sha256());
-                Ok((decoder, sha256, None))
-            }
-            (Self::Folder(folder), _) => {
-                let (decoder, sha256, keep) =
-                    PackedDecoder::load_kept(config, precision, weights, folder)?;
-                Ok((LanguageModel::Packed(Box::new(decoder)), sha256, keep))
-            }
-        }
-    }
-
-    /// What the model's own files say about rights: the head of its card, else its origin.
-    fn rights(&self, config: &Config) -> Result<String, EngineError> {
-        if let Self::Embedded(_) = self {
-            return Ok("Clips belong to whoever makes them, commercial use included.".into());
-        }
-        let card = self.find("README.md")?;
-        let license = card
-            .as_deref()
-            .and_then(|card| card_license(&String::from_utf8_lossy(card)));
-        Ok(match (license, config.origin.as_deref()) {
-            (Some(license), _) => licensed(&license),
-            (None, Some(origin)) if origin.starts_with("facebook/musicgen") => {
-                licensed("cc-by-nc-4.0")
-            }
-            _ => {
-                "The rights are those of the model's licence, which its files do not state.".into()
-            }
-        })
-    }
+    let what = format!(
+        "a decoder of {codebooks} codebooks over a codec of {}",
+        codec.codebooks()
+    );
+    Err(EngineError::Unsupported { what })
 }
 
 /// What the parts take, of what was read for them.
@@ -425,47 +329,9 @@ fn held_bytes(decoder: &LanguageModel, weights: &Weights) -> u64 {
     decoder_bytes + 4 * other_floats
 }
 
-fn licensed(license: &str) -> String {
-    let commerce = match license.to_ascii_lowercase() {
-        nc if nc.split('-').any(|word| word == "nc") => ", which excludes commercial use",
-        _ => "",
-    };
-    format!(
-        "The model is under the licence {license}{commerce}; it governs what may be done with clips."
-    )
-}
-
-/// The `license:` line of a model card's head, the part between two lines of `---`.
-fn card_license(card: &str) -> Option<String> {
-    let head = card
-        .trim_start_matches('\u{feff}')
-        .strip_prefix("---")?
-        .split("\n---")
-        .next()?;
-    let line = head
-        .lines()
-        .find_map(|line| line.strip_prefix("license:"))?;
-    let license = line.split('#').next()?.trim().trim_matches(['"', '\'']);
-    (!license.is_empty()).then(|| license.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_licence_is_read_from_the_head_of_the_card() {
-        let card = "---\ntags:\n- x\nlicense: cc-by-nc-4.0\n---\n# Card\nlicense: other\n";
-        assert_eq!(card_license(card).as_deref(), Some("cc-by-nc-4.0"));
-        assert_eq!(
-            card_license("---\r\nlicense: \"mit\" # free\r\n---\r\n").as_deref(),
-            Some("mit")
-        );
-        assert_eq!(card_license("# Card\nlicense: mit\n"), None);
-        assert_eq!(card_license("---\nlicense:\n---"), None);
-        assert!(licensed("cc-by-nc-4.0").contains("excludes commercial use"));
-        assert!(!licensed("ncsa").contains("excludes"));
-    }
 
     #[test]
     fn a_folder_without_files_is_missing_its_config() {

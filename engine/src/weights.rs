@@ -87,6 +87,15 @@ impl Weights {
             return Self::from_parts(vec![Part::map(single)?]);
         }
         let index = folder.join("model.safetensors.index.json");
+        let other = [
+            "pytorch_model.bin",
+            "pytorch_model.bin.index.json",
+            "state_dict.bin",
+        ];
+        if !index.is_file() && other.iter().any(|name| folder.join(name).is_file()) {
+            let what = "its weights are PyTorch's: bring it over with `barline models import`";
+            return Err(EngineError::Unsupported { what: what.into() });
+        }
         if !index.is_file() {
             return Err(EngineError::ModelMissing { path: single });
         }
@@ -174,6 +183,22 @@ impl Weights {
             }
         }
         (decoder, other)
+    }
+
+    /// Names of all tensors.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.part_of.keys().map(String::as_str)
+    }
+
+    /// A tensor as it lies in its file.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelFile`] when there is none.
+    pub(crate) fn raw(&self, name: &str) -> Result<(Dtype, &[usize], &[u8]), EngineError> {
+        let (part, info) = self.find(name)?;
+        let (start, end) = info.data_offsets;
+        let bytes = &part.bytes[part.data_start + start..part.data_start + end];
+        Ok((info.dtype, &info.shape, bytes))
     }
 
     /// Floats that were given out so far: of the language model, and of the rest.
@@ -406,7 +431,7 @@ fn random_values(seed: u64, name: &str, shape: &[usize]) -> Vec<f32> {
 }
 
 /// The shard files that an index names, each once, in order of name.
-fn shard_names(index: &Path) -> Result<Vec<String>, EngineError> {
+pub(crate) fn shard_names(index: &Path) -> Result<Vec<String>, EngineError> {
     #[derive(serde::Deserialize)]
     struct Index {
         weight_map: HashMap<String, String>,
@@ -415,8 +440,10 @@ fn shard_names(index: &Path) -> Result<Vec<String>, EngineError> {
         path: index.to_owned(),
         why,
     };
-    let text = std::fs::read_to_string(index).map_err(|error| fail(error.to_string()))?;
-    let index: Index = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    let text = crate::model::read_small(index)?.ok_or_else(|| EngineError::ModelMissing {
+        path: index.to_owned(),
+    })?;
+    let index: Index = serde_json::from_slice(&text).map_err(|error| fail(error.to_string()))?;
     let mut names: Vec<String> = index.weight_map.into_values().collect();
     names.sort();
     names.dedup();

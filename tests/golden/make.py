@@ -5,7 +5,8 @@ layout, and what Hugging Face transformers computes with them.
         torch==2.15.0 transformers==5.23.0 tokenizers==0.23.3 safetensors==0.8.0 numpy==2.4.6 \
         sentencepiece==0.2.1 protobuf==7.36.2
     .venv/bin/python tests/golden/make.py            # all
-    .venv/bin/python tests/golden/make.py codec      # one part: codec, sampling, models
+    .venv/bin/python tests/golden/make.py codec      # one part: codec, sampling, models, import
+    .venv/bin/python tests/golden/make.py models/stereo_sharded   # one model
 
 Every model is drawn from a fixed seed, so a rerun gives the same files on the same machine;
 other processors may differ in the last bits of the stored activations. The script asserts that
@@ -388,7 +389,7 @@ def model_golden(model, tokenizer, folder, frames):
     return True
 
 
-def whole_models():
+def whole_models(only=None):
     cases = {
         # The published layout: text wider than the decoder, ReLU, four codebooks.
         "mono": dict(seed=11, tokenizer=sentencepiece_tokenizer, width=32, text_width=40,
@@ -399,11 +400,16 @@ def whole_models():
                                   text=dict(feed_forward_proj="gated-gelu")),
         "stereo": dict(seed=13, tokenizer=plain_tokenizer, width=32, text_width=24,
                        codebooks=8, channels=2, layers=2, heads=4, frames=200, text={}),
+        # The layout of the large stereo model: shards.
+        "stereo_sharded": dict(seed=15, tokenizer=plain_tokenizer, width=32, text_width=24,
+                               codebooks=8, channels=2, layers=2, heads=4, frames=100, text={}),
         # Another stereo model, f16, with the tensor names of 2023.
         "stereo_f16_old_names": dict(seed=14, tokenizer=plain_tokenizer, width=24, text_width=32,
                                      codebooks=8, channels=2, layers=1, heads=3, frames=100, text={}),
     }
     for name, case in cases.items():
+        if only not in (None, name):
+            continue
         folder = HERE / "models" / name
         for attempt in range(30):
             if whole_model(name, folder, case, case["seed"] + 100 * attempt):
@@ -437,11 +443,97 @@ def whole_model(name, folder, case, seed):
     return model_golden(model, tokenizer, folder, case["frames"])
 
 
-PARTS = {"codec": codec, "sampling": sampling, "models": whole_models}
+def audiocraft_names(tensors):
+    """The tensors of a language model and of its codec under the names that AudioCraft gives them."""
+    language, codec = {}, {}
+    for name, tensor in tensors.items():
+        if name.startswith("audio_encoder."):
+            name = name.removeprefix("audio_encoder.")
+            if name.startswith("quantizer."):
+                name = name.replace("quantizer.layers.", "quantizer.vq.layers.").replace(".codebook.", "._codebook.")
+            else:
+                half, rest = name.split(".layers.")
+                up = half == "decoder" and re.fullmatch(r"(\d+)\.conv\..*", rest) and tensors[
+                    f"audio_encoder.{half}.layers.{rest.split('.')[0]}.conv.bias"].shape[0] < (
+                    tensors[f"audio_encoder.{half}.layers.{rest.split('.')[0]}.conv.weight_g"].shape[0])
+                rest = rest.replace("conv.", "convtr.convtr." if up else "conv.conv.")
+                name = f"{half}.model.{rest}"
+            codec[name] = tensor
+        elif name.startswith("enc_to_dec_proj."):
+            part = name.removeprefix("enc_to_dec_proj.")
+            language[f"condition_provider.conditioners.description.output_proj.{part}"] = tensor
+        elif name.startswith("decoder.") and "embed_positions" not in name:
+            name = name.removeprefix("decoder.model.decoder.").removeprefix("decoder.")
+            for theirs, ours in [("embed_tokens.", "emb."), ("lm_heads.", "linears."),
+                                 ("encoder_attn_layer_norm", "norm_cross"), ("self_attn_layer_norm", "norm1"),
+                                 ("final_layer_norm", "norm2"), ("encoder_attn", "cross_attention"),
+                                 ("fc1", "linear1"), ("fc2", "linear2"), ("layer_norm", "out_norm")]:
+                name = name.replace(theirs, ours)
+            language[f"transformer.{name}" if name.startswith("layers.") else name] = tensor
+    for name in [name for name in language if name.endswith(".q_proj.weight")]:
+        prefix = name.removesuffix("q_proj.weight")
+        language[f"{prefix}in_proj_weight"] = torch.cat([language.pop(f"{prefix}{part}_proj.weight") for part in "qkv"])
+    return language, codec
+
+
+class Settings:
+    """Stands for an object of a library that the reader does not have."""
+
+    def __init__(self, **values):
+        self.__dict__.update(values)
+
+
+def imports():
+    """Checkpoints of PyTorch's and AudioCraft's with the very weights of some of the models."""
+    random = torch.Generator().manual_seed(5)
+    for model in ["mono", "stereo"]:
+        folder = HERE / "import" / f"audiocraft_{model}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        source = HERE / "models" / model
+        config = json.loads((source / "config.json").read_text())
+        # Its checkpoints have the old spelling of weight norm.
+        language, codec = audiocraft_names(old_weight_norm(load_file(source / "model.safetensors")))
+        rate = config["audio_encoder"]["sampling_rate"]
+        lm = dict(num_heads=config["decoder"]["num_attention_heads"], activation="gelu", norm_first=True)
+        lines = [f"  {name}: {str(value).lower()}\n" for name, value in lm.items()]
+        cfg = f"sample_rate: {rate}\ntransformer_lm:\n" + "".join(lines)
+        strange = Settings(inner=Settings(**lm), again=[1, (2.5, None)], more={"a": {1, 2}}, far=2**70)
+        torch.save({"best_state": language, "xp.cfg": cfg, "history": strange, "exported": True}, folder / "state_dict.bin")
+        # A discriminator that trains with the codec is no part of it.
+        codec["msd.discriminators.0.weight"] = torch.rand(3, 2, generator=random)
+        cfg = f"sample_rate: {rate}\n"
+        torch.save({"best_state": codec, "xp.cfg": cfg}, folder / "compression_state_dict.bin")
+    folder = HERE / "import" / "audiocraft_melody"
+    folder.mkdir(parents=True, exist_ok=True)
+    language = {"emb.0.weight": torch.zeros(3, 4), "condition_provider.conditioners.self_wav.output_proj.weight": torch.zeros(4, 2)}
+    torch.save({"best_state": language, "xp.cfg": Settings(sample_rate=1)}, folder / "state_dict.bin")
+    # In two shards; one tensor transposed in memory, one in 64 bits, one a parameter, two the same.
+    folder = HERE / "import" / "pytorch"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    tensors = load_file(HERE / "models" / "mono" / "model.safetensors")
+    table = tensors["text_encoder.shared.weight"]
+    tensors["text_encoder.encoder.embed_tokens.weight"] = table
+    name = "decoder.model.decoder.layers.0.fc1.weight"
+    tensors[name] = tensors[name].t().contiguous().t()
+    tensors["enc_to_dec_proj.bias"] = tensors["enc_to_dec_proj.bias"].double()
+    tensors["enc_to_dec_proj.weight"] = torch.nn.Parameter(tensors["enc_to_dec_proj.weight"])
+    tensors["counter"] = torch.tensor(7)
+    names, weight_map = sorted(tensors), {}
+    for shard, part in enumerate([names[::2], names[1::2]]):
+        file = f"pytorch_model-{shard + 1:05}-of-00002.bin"
+        torch.save({name: tensors[name] for name in part}, folder / file)
+        weight_map |= {name: file for name in part}
+    write_json(folder / "pytorch_model.bin.index.json", {"metadata": {}, "weight_map": weight_map})
+
+
+PARTS = {"codec": codec, "sampling": sampling, "models": whole_models, "import": imports}
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for part in sys.argv[1:] or PARTS:
-        PARTS[part]()
+        part, _, only = part.partition("/")
+        PARTS[part](*filter(None, [only]))
     size = sum(path.stat().st_size for path in HERE.rglob("*") if path.is_file())
     print(f"{size / 1e6:.2f} MB in all")

@@ -69,7 +69,7 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Say what this machine has and how fast the model runs on it.
     Doctor(DoctorArgs),
-    /// List the models that there are, and fetch, check or remove them.
+    /// List the models that there are, and fetch, check, remove or import them.
     #[command(subcommand)]
     Models(ModelsCommand),
     /// Measure parts of the engine, with random weights of the published sizes.

@@ -6,6 +6,7 @@
 pub(crate) mod args;
 mod choose;
 mod fetch;
+pub(crate) mod import;
 mod info;
 mod list;
 mod question;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: &ModelsCommand) -> Result<(), Failure> {
         ModelsCommand::Fetch(args) => fetch::run(args),
         ModelsCommand::Verify(args) => verify::run(args),
         ModelsCommand::Remove(args) => remove::run(args),
+        ModelsCommand::Import(args) => import::run(args),
     }
 }
 

@@ -68,6 +68,12 @@ impl Config {
         let file: File = serde_json::from_str(config).map_err(|error| read(path, error))?;
         match file.model_type.as_deref() {
             Some("musicgen") => {}
+            Some("musicgen_melody") => {
+                return unsupported(
+                    "a musicgen_melody, whose conditioning on a melody comes in a later version"
+                        .into(),
+                );
+            }
             other => {
                 return unsupported(format!(
                     "a model of type {}, not musicgen",

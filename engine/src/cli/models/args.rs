@@ -16,6 +16,8 @@ pub(crate) enum ModelsCommand {
     Verify(VerifyArgs),
     /// Remove a model from this machine, as far as nobody else uses it.
     Remove(RemoveArgs),
+    /// Bring a model of PyTorch's or AudioCraft's into a form that can be used here.
+    Import(super::import::ImportArgs),
 }
 
 #[derive(Debug, Args)]
