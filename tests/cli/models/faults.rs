@@ -48,7 +48,7 @@ fn a_cut_goes_on_at_its_byte() -> Result<()> {
 #[test]
 fn a_server_without_parts_begins_anew() -> Result<()> {
     let home = Home::new()?;
-    home.hub.fail(WEIGHTS, Fault::Cut(300_000), 2);
+    home.hub.fail(WEIGHTS, Fault::Cut(300_000), 1);
     bad(&mut home.fetch()?, 1)?;
     home.hub.heal();
     home.hub.fail(WEIGHTS, Fault::Whole, u32::MAX);
