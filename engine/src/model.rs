@@ -3,6 +3,7 @@
 //! Worker thread. Loaded once and shared by all jobs; nothing in it changes.
 
 mod files;
+pub(crate) use files::card_license;
 mod keeper;
 mod size;
 

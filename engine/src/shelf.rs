@@ -173,8 +173,8 @@ impl Shelf {
             });
         }
         let mut entry = Entry::unlisted(name);
-        let record = self.record(&self.place(name));
-        if let Some(licence) = record.pinned.and_then(|model| model.licence) {
+        let licence = self.fetched(&entry).and_then(|model| model.licence);
+        if let Some(licence) = licence {
             entry.set_licence(&licence);
         }
         Ok(entry)
@@ -253,7 +253,7 @@ impl Shelf {
         hear: &mut dyn FnMut(&FetchProgress),
     ) -> Result<Fetched, FetchError> {
         if which == Which::Pinned
-            && let Some(model) = self.fetched(entry)
+            && let Some(model) = self.adopted(entry)?
         {
             return Ok(model);
         }
@@ -367,6 +367,21 @@ impl Shelf {
         }
         fetch::note(&record, &record_path)?;
         Ok(bytes)
+    }
+
+    /// What is here whole; pins it, should another program have fetched it.
+    fn adopted(&self, entry: &Entry) -> Result<Option<Fetched>, FetchError> {
+        let Some(mut model) = self.fetched(entry) else {
+            return Ok(None);
+        };
+        let path = self.record_path(&self.place(&model.id));
+        let mut record = Record::read(&path);
+        if record.pinned.is_none() && !model.files.is_empty() {
+            model.unix_seconds = record::now();
+            record.pinned = Some(model.clone());
+            fetch::note(&record, &path)?;
+        }
+        Ok(Some(model))
     }
 
     fn place(&self, id: &str) -> Place {

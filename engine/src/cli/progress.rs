@@ -105,7 +105,11 @@ impl Progress {
                     *last = tenth;
                     let percent = tenth * 10;
                     let label = &self.label;
-                    eprintln!("{label}: {percent}% ({speed}, {left_seconds:.0} s left)");
+                    let left = match left_seconds.is_finite() {
+                        true => format!(", {left_seconds:.0} s left"),
+                        false => String::new(),
+                    };
+                    eprintln!("{label}: {percent}% ({speed}{left})");
                 }
             }
         }

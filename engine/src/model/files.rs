@@ -170,7 +170,7 @@ fn licensed(license: &str) -> String {
 }
 
 /// The `license:` line of a model card's head, the part between two lines of `---`.
-fn card_license(card: &str) -> Option<String> {
+pub(crate) fn card_license(card: &str) -> Option<String> {
     let head = card
         .trim_start_matches('\u{feff}')
         .strip_prefix("---")?

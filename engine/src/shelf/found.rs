@@ -7,6 +7,7 @@ use std::fs;
 use super::cache::Place;
 use super::layout;
 use super::record::{Fetched, ModelFile};
+use crate::model::card_license;
 
 /// A whole model in the cache: what "main" was, else any commit.
 pub(super) fn found(place: &Place) -> Option<Fetched> {
@@ -19,7 +20,7 @@ pub(super) fn found(place: &Place) -> Option<Fetched> {
         })
         .map(|(commit, names)| Fetched {
             id: place.id(),
-            licence: None,
+            licence: licence(place, &commit),
             files: names
                 .into_iter()
                 .filter_map(|name| file(place, &commit, name))
@@ -28,6 +29,12 @@ pub(super) fn found(place: &Place) -> Option<Fetched> {
             unix_seconds: 0,
         })
         .next()
+}
+
+/// What the model's card says.
+fn licence(place: &Place, commit: &str) -> Option<String> {
+    let card = fs::read(place.snapshot(commit).join("README.md")).ok()?;
+    card_license(&String::from_utf8_lossy(&card))
 }
 
 /// What the snapshots' folders are called.

@@ -17,21 +17,27 @@ use super::record::Fetched;
 pub(super) fn remove(place: &Place, model: &Fetched, others: bool) -> Result<u64, FetchError> {
     let folder = place.snapshot(&model.commit);
     let mut bytes = 0;
-    for file in model.files.iter().filter(|file| file.ours || others) {
-        let path = folder.join(&file.name);
+    for file in &model.files {
         // Whoever is fetching it just now wants it.
         let lock_path = place.lock(&file.digest);
         let lock = Lock::take(&lock_path);
         if !matches!(lock, Ok(Some(_))) {
             continue;
         }
-        delete(&path)?;
+        // What has come of a content that is not whole is of no use to anybody without it.
+        let partial = place.partial(&file.digest);
+        bytes += fs::metadata(&partial).map_or(0, |facts| facts.len());
+        delete(&partial)?;
+        if !(file.ours || others) {
+            continue;
+        }
+        delete(&folder.join(&file.name))?;
         if place.is_used(&file.digest) {
             continue;
         }
-        delete(&place.blob(&file.digest))?;
-        delete(&place.partial(&file.digest))?;
-        bytes += file.bytes;
+        let blob = place.blob(&file.digest);
+        bytes += fs::metadata(&blob).map_or(0, |facts| facts.len());
+        delete(&blob)?;
         // Still held, which other systems than Unix don't like.
         let _ = fs::remove_file(&lock_path);
     }

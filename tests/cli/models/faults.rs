@@ -48,7 +48,7 @@ fn a_cut_goes_on_at_its_byte() -> Result<()> {
 #[test]
 fn a_server_without_parts_begins_anew() -> Result<()> {
     let home = Home::new()?;
-    home.hub.fail(WEIGHTS, Fault::Cut(300_000), 2);
+    home.hub.fail(WEIGHTS, Fault::Cut(300_000), 1);
     bad(&mut home.fetch()?, 1)?;
     home.hub.heal();
     home.hub.fail(WEIGHTS, Fault::Whole, u32::MAX);
@@ -200,7 +200,7 @@ fn a_cache_of_somebody_else_is_named() -> Result<()> {
 fn a_full_disk_is_known_before_and_noticed_after() -> Result<()> {
     use crate::programs::barline;
     let home = Home::new()?;
-    home.hub.fail(WEIGHTS, Fault::Slow(20_000, 10), 1);
+    home.hub.fail(WEIGHTS, Fault::Slow(10_000, 20), 1);
     // First too small; then large enough, but filled while the weights come; then emptied again.
     let script = "mkdir -p hf && mount -t tmpfs -o size=500k tmpfs hf || exit 77
         \"$0\" models fetch some/tiny --yes --retries 0; echo \"first $?\" >&2

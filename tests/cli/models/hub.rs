@@ -44,6 +44,16 @@ pub(crate) enum Fault {
     Nonsense,
 }
 
+impl Fault {
+    /// Whether it is one of a file's bytes, not of an answer.
+    fn is_of_bytes(&self) -> bool {
+        !matches!(
+            self,
+            Self::Status(..) | Self::Circle | Self::Stall(None) | Self::Terse | Self::Nonsense
+        )
+    }
+}
+
 /// A request that came.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -223,6 +233,11 @@ impl Connection {
         }
         let path = path.split('?').next().unwrap_or_default().to_owned();
         let fault = {
+            // Only who serves a file can spoil it.
+            let redirects = !self.is_other
+                && self
+                    .find(&path)
+                    .is_some_and(|(_, bytes)| bytes.len() >= LARGE_BYTES);
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.asked.push(Asked {
                 method: method.clone(),
@@ -231,10 +246,9 @@ impl Connection {
                 authorization,
                 elsewhere: self.is_other,
             });
-            let fault = state
-                .faults
-                .iter_mut()
-                .find(|(end, _, times)| path.ends_with(end) && *times > 0);
+            let fault = state.faults.iter_mut().find(|(end, fault, times)| {
+                path.ends_with(end) && *times > 0 && !(redirects && fault.is_of_bytes())
+            });
             fault.map(|(_, fault, times)| {
                 *times -= 1;
                 fault.clone()
@@ -256,7 +270,7 @@ impl Connection {
         if let Some(rest) = path.strip_prefix("/api/models/") {
             return self.info(rest, matches!(fault, Some(Fault::Terse)));
         }
-        let Some((name, commit, bytes)) = self.find(&path) else {
+        let Some((commit, bytes)) = self.find(&path) else {
             return self.head(404, "X-Error-Code: EntryNotFound\r\n", b"");
         };
         let is_large = bytes.len() >= LARGE_BYTES;
@@ -275,7 +289,6 @@ impl Connection {
             // As the hub's own storage it is named, and served by another host.
             return self.head(302, &headers, b"");
         }
-        let _ = name;
         if method == "HEAD" {
             let text = format!(
                 "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
@@ -288,7 +301,7 @@ impl Connection {
     }
 
     /// `/OWNER/NAME/resolve/COMMIT/FILE`
-    fn find(&self, path: &str) -> Option<(String, String, Vec<u8>)> {
+    fn find(&self, path: &str) -> Option<(String, Vec<u8>)> {
         let (id, rest) = path.strip_prefix('/')?.split_once("/resolve/")?;
         let (revision, name) = rest.split_once('/')?;
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -297,7 +310,7 @@ impl Connection {
             .iter()
             .rev()
             .find(|(commit, _)| revision == "main" || commit == revision)?;
-        Some((name.to_owned(), commit.clone(), files.get(name)?.clone()))
+        Some((commit.clone(), files.get(name)?.clone()))
     }
 
     /// `OWNER/NAME/revision/REVISION`

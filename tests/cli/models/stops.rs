@@ -169,6 +169,7 @@ fn killed_it_goes_on_from_there() -> Result<()> {
     let home = Home::new()?;
     home.hub.fail(WEIGHTS, Fault::Stall(Some(400_000)), 2);
     for signal in ["-KILL", "-INT"] {
+        home.hub.asked();
         let mut child = home.fetch()?.stderr(Stdio::piped()).spawn()?;
         home.hub.wait_for(WEIGHTS)?;
         let large = |name: &String| name.contains(".incomplete");

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use barline_engine::shelf::{
-    Entry, Fetched, ModelFile, Offer, Rights, Shelf, State, Which, in_words,
+    Control, Entry, Fetched, ModelFile, Offer, Rights, Shelf, State, Which, in_words,
 };
 use crossbeam_channel::Receiver;
 use serde::Serialize;
@@ -38,10 +38,10 @@ pub(super) fn run(args: &FetchArgs) -> Result<(), Failure> {
     let mut entry = shelf.find(&args.model)?;
     let here = shelf.state(&entry);
     if let (State::Here { path, .. }, false) = (&here, args.update) {
-        // Writes down what is here, should it not be.
-        let model = shelf.fetched(&entry);
+        // From now on it stays this revision, whoever fetched it.
+        let model = shelf.fetch(&entry, Which::Pinned, &Control::new(), &mut |_| {})?;
         eprintln!("{}: is here, at {}", entry.title, path.display());
-        return tell(args, &entry, path, model.as_ref());
+        return tell(args, &entry, path, &model);
     }
     if !args.yes && !can_ask() {
         return Err(Failure::Argument(format!(
@@ -76,7 +76,7 @@ pub(super) fn run(args: &FetchArgs) -> Result<(), Failure> {
         short(&model.commit),
         path.display()
     );
-    tell(args, &entry, &path, Some(&model))
+    tell(args, &entry, &path, &model)
 }
 
 /// What somebody should know before it comes: how much, and what it may be used for.
@@ -112,15 +112,10 @@ pub(super) fn accept(
     })
 }
 
-fn tell(
-    args: &FetchArgs,
-    entry: &Entry,
-    path: &Path,
-    model: Option<&Fetched>,
-) -> Result<(), Failure> {
-    let (true, Some(model)) = (args.json, model) else {
+fn tell(args: &FetchArgs, entry: &Entry, path: &Path, model: &Fetched) -> Result<(), Failure> {
+    if !args.json {
         return Ok(());
-    };
+    }
     print_json(&Facts {
         id: &model.id,
         path,

@@ -134,7 +134,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<(), Failure> {
         .revision
         .as_ref()
         .map(|revision| match &facts.fetched {
-            Some(day) => format!("{revision}, fetched on {day}, pinned"),
+            Some(day) => format!("{revision}, pinned on {day}"),
             None => format!("{revision}, fetched by another program"),
         });
     line("Revision", &revision.unwrap_or_default())?;
