@@ -27,7 +27,7 @@ fn check(name: &str, mut rig: Rig) {
     rig.settle();
     let size = (rig.size.0 as usize, rig.size.1 as usize);
     let output = rig.output.take().expect("a frame was drawn");
-    let drawn = raster::draw(&rig.ctx, output, size, theme::GROUND);
+    let drawn = raster::draw(&rig.ctx, output, &rig.textures, size, theme::GROUND);
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../docs")
         .join(format!("{name}.png"));
@@ -86,7 +86,7 @@ fn read(file: &PathBuf) -> Picture {
 
 #[test]
 fn empty() {
-    let mut rig = Rig::new(USUAL);
+    let rig = Rig::new(USUAL);
     rig.live.set_host(false, Some(120.0), Some(4.0));
     check("panel-empty", rig);
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use egui::epaint::textures::TexturesDelta;
 use egui::epaint::{ImageData, Primitive, Vertex};
 use egui::{Color32, FullOutput, Pos2, TextureId};
 
@@ -25,10 +26,11 @@ struct Texture {
 pub(super) fn draw(
     ctx: &egui::Context,
     output: FullOutput,
+    deltas: &TexturesDelta,
     (width, height): (usize, usize),
     ground: Color32,
 ) -> Picture {
-    let textures = textures(&output);
+    let textures = textures(deltas);
     let mut picture = Picture {
         width,
         height,
@@ -55,9 +57,13 @@ pub(super) fn draw(
     picture
 }
 
-fn textures(output: &FullOutput) -> BTreeMap<TextureId, Texture> {
+fn textures(deltas: &TexturesDelta) -> BTreeMap<TextureId, Texture> {
     let mut textures: BTreeMap<TextureId, Texture> = BTreeMap::new();
-    for (id, delta) in &output.textures_delta.set {
+    for (id, delta) in deltas
+        .set
+        .iter()
+        .flat_map(|(id, deltas)| deltas.iter().map(move |delta| (id, delta)))
+    {
         let ImageData::Color(image) = &delta.image;
         let [width, height] = image.size;
         match delta.pos {

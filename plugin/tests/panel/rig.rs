@@ -2,6 +2,7 @@
 //!
 //! Test threads. It answers slot actions as the session does: the next frame shows them.
 
+use egui::epaint::textures::TexturesDelta;
 use egui::{Event, FullOutput, Key, Modifiers, PointerButton, Pos2, RawInput, Rect, pos2, vec2};
 use nice_plug::prelude::ParamSetter;
 
@@ -24,8 +25,16 @@ pub(super) struct Rig {
     /// What was asked since this was last taken.
     pub(super) asks: Vec<UiAction>,
     pub(super) output: Option<FullOutput>,
+    pub(super) textures: TexturesDelta,
     modifiers: Modifiers,
     seconds: f64,
+}
+
+impl Drop for Rig {
+    /// egui takes textures that nobody drew for a mistake.
+    fn drop(&mut self) {
+        self.textures.clear();
+    }
 }
 
 impl Rig {
@@ -46,6 +55,7 @@ impl Rig {
             size,
             asks: Vec::new(),
             output: None,
+            textures: TexturesDelta::default(),
             modifiers: Modifiers::NONE,
             seconds: 0.0,
         }
@@ -54,10 +64,12 @@ impl Rig {
     /// Draws a frame in which these events happen.
     pub(super) fn frame(&mut self, events: Vec<Event>) {
         self.seconds += 0.1;
+        let events = std::iter::once(Event::ModifiersChanged(self.modifiers))
+            .chain(events)
+            .collect();
         let input = RawInput {
             screen_rect: Some(Rect::from_min_size(Pos2::ZERO, vec2(self.size.0, self.size.1))),
             time: Some(self.seconds),
-            modifiers: self.modifiers,
             events,
             focused: true,
             ..RawInput::default()
@@ -95,11 +107,8 @@ impl Rig {
         }
         self.asks.extend(asks);
         // Textures pile up until somebody draws them.
-        if let Some(mut before) = self.output.take() {
-            let newer = std::mem::take(&mut output.textures_delta);
-            before.textures_delta.append(newer);
-            output.textures_delta = before.textures_delta;
-        }
+        let textures = std::mem::take(&mut output.textures_delta);
+        self.textures.append(textures);
         self.output = Some(output);
     }
 
