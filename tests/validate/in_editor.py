@@ -16,7 +16,7 @@ from report import arguments, check, finish
 
 WORDS = "dark techno"
 # The middle of the prompt field, as shares of the panel's width and height.
-FIELD = (0.4, 0.24)
+FIELD = (0.25, 0.135)
 OPEN_SECONDS = 30
 
 

@@ -45,8 +45,6 @@ pub(crate) const BEAT: Color32 = Color32::from_rgb(0x24, 0x28, 0x31);
 /// Errors.
 pub(crate) const ERROR: Color32 = Color32::from_rgb(0xFF, 0x8A, 0x80);
 
-/// Space at the window's edge and between cards.
-pub(crate) const GAP: f32 = 12.0;
 /// Space between things that belong together.
 pub(crate) const NEAR: f32 = 8.0;
 /// Height of every control in a row.

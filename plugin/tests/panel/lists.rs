@@ -1,0 +1,162 @@
+//! The side panel's lists.
+//!
+//! Test threads.
+
+use egui::{Key, vec2};
+
+use super::super::desk::Tab;
+use super::rig::Rig;
+use super::samples;
+use crate::view::{Find, LibraryAction, ModelAction, Source, TakeId, UiAction};
+
+fn rig(tab: Tab) -> Rig {
+    let mut rig = Rig::new((1200.0, 800.0));
+    samples::playing(&mut rig);
+    rig.snapshot.library = samples::library();
+    rig.snapshot.shelf = samples::shelf();
+    rig.desk.tab = tab;
+    rig.settle();
+    rig.take();
+    rig
+}
+
+fn library(action: LibraryAction) -> UiAction {
+    UiAction::Library(action)
+}
+
+#[test]
+fn a_take_is_heard_placed_and_dragged() {
+    let mut rig = rig(Tab::Takes);
+    let source = Source::Take(TakeId(1));
+    // The picture lies to the left of the name.
+    let name = rig.find("round sub bass, slow glide");
+    let left = rig.find("Takes of this session").x - 40.0;
+    rig.click(egui::pos2(left, name.y + 8.0));
+    assert_eq!(rig.take(), [UiAction::Preview(Some(source.clone()))]);
+    rig.snapshot.preview = Some(source.clone());
+    rig.tap(Key::Escape);
+    assert_eq!(rig.take(), [UiAction::Preview(None)]);
+    let to = rig.pad(6);
+    rig.drag(name, to, true);
+    assert_eq!(
+        rig.take(),
+        [UiAction::Drag(source.clone()), UiAction::Place(source, 6)]
+    );
+}
+
+#[test]
+fn a_used_prompt_is_taken_up_again() {
+    let mut rig = rig(Tab::Takes);
+    rig.snapshot.takes = [].into();
+    rig.settle();
+    let prompt = rig.find("rhodes at night, jazz voicings");
+    rig.click(prompt);
+    rig.settle();
+    assert_eq!(rig.project.prompt, "rhodes at night, jazz voicings");
+    assert_eq!(rig.take(), [UiAction::Edited]);
+}
+
+#[test]
+fn the_library_is_asked_when_it_is_first_seen() {
+    let mut rig = Rig::new((1200.0, 800.0));
+    rig.settle();
+    assert_eq!(rig.take(), []);
+    let tab = rig.find("Library");
+    rig.click(tab);
+    rig.settle();
+    let asked = rig.take();
+    let [UiAction::Library(LibraryAction::Find(find))] = asked.as_slice() else {
+        panic!("{asked:?}");
+    };
+    assert!(find.limit > 0 && find.text.is_empty());
+    assert!(rig.seek("Nothing here yet").is_some());
+}
+
+#[test]
+fn the_library_is_searched() {
+    let mut rig = rig(Tab::Library);
+    let field = rig.find("Search words");
+    rig.click(field);
+    rig.write("rh");
+    let asked = rig.take();
+    let [UiAction::Library(LibraryAction::Find(find))] = asked.as_slice() else {
+        panic!("{asked:?}");
+    };
+    assert_eq!(find.text, "rh");
+    rig.frame(Vec::new());
+    assert_eq!(rig.take(), [], "it is asked once");
+    rig.tap(Key::Escape);
+    let key = rig.find("BPM");
+    assert!(key.x > 0.0);
+    let wanted = Find {
+        text: "rh".into(),
+        limit: find.limit,
+        ..Find::default()
+    };
+    assert_eq!(rig.desk.find, wanted);
+}
+
+#[test]
+fn a_take_of_the_library_is_named_and_binned() {
+    let mut rig = rig(Tab::Library);
+    let row = rig.find("round sub bass, slow glide");
+    rig.click(row);
+    rig.settle();
+    let field = row + vec2(0.0, 52.0);
+    rig.click(field);
+    rig.hold(egui::Modifiers::COMMAND);
+    rig.tap(Key::A);
+    rig.hold(egui::Modifiers::NONE);
+    rig.write("Sub for the bridge");
+    rig.tap(Key::Enter);
+    rig.settle();
+    let named = LibraryAction::Rename("0001".into(), "Sub for the bridge".into());
+    assert_eq!(rig.take(), [library(named)]);
+    let bin = rig.find("Bin");
+    rig.click(bin);
+    assert_eq!(rig.take(), [library(LibraryAction::Bin("0001".into()))]);
+}
+
+#[test]
+fn nothing_leaves_the_library_unasked() {
+    let mut rig = rig(Tab::Library);
+    let keep = rig.find("Keep them");
+    rig.click(keep);
+    assert_eq!(rig.take(), [library(LibraryAction::Prune(false))]);
+    let go = rig.find("Move to the bin");
+    rig.click(go);
+    assert_eq!(rig.take(), [library(LibraryAction::Prune(true))]);
+}
+
+#[test]
+fn a_model_is_fetched_after_its_licence_was_shown() {
+    let mut rig = rig(Tab::Models);
+    let fetch = rig.find("Fetch…");
+    rig.click(fetch);
+    rig.settle();
+    assert_eq!(rig.take(), [], "a question comes first");
+    assert!(rig.seek("CC-BY-NC 4.0").is_some());
+    let agree = rig.find("Agree and fetch");
+    rig.click(agree);
+    let id = "facebook/musicgen-medium".to_owned();
+    assert_eq!(rig.take(), [UiAction::Model(ModelAction::Fetch(id))]);
+    let pause = rig.find("Pause");
+    rig.click(pause);
+    assert_eq!(rig.take(), [UiAction::Model(ModelAction::Pause)]);
+}
+
+#[test]
+fn where_there_is_no_room_the_lists_lie_over_the_rest() {
+    let mut rig = Rig::new((640.0, 420.0));
+    samples::playing(&mut rig);
+    rig.settle();
+    assert!(rig.seek("Takes of this session").is_none());
+    let side = egui::pos2(640.0 - 25.0, 25.0);
+    rig.click(side);
+    rig.settle();
+    assert!(rig.seek("Takes of this session").is_some());
+    rig.click(egui::pos2(100.0, 300.0));
+    rig.settle();
+    assert!(rig.seek("Takes of this session").is_none());
+    assert_eq!(rig.take(), []);
+}
