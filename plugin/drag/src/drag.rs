@@ -3,7 +3,6 @@
 //! Started, asked and dropped on the window's thread; the drag runs on another. Never blocks the
 //! window's thread longer than it takes to tell the other to end.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -42,6 +41,7 @@ impl Shared {
         let _ = self.outcome.set(outcome);
     }
 
+    #[cfg(all(unix, not(target_os = "macos")))]
     pub(crate) fn cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Acquire)
     }
@@ -90,6 +90,8 @@ impl Drag {
         files: Vec<PathBuf>,
         wake: impl Fn() + Send + 'static,
     ) -> Result<Self, DragError> {
+        use std::panic::{AssertUnwindSafe, catch_unwind};
+
         let shared = Arc::new(Shared::default());
         let of_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()

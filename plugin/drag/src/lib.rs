@@ -68,11 +68,12 @@ mod outcome;
 mod pending;
 mod reveal;
 mod save_as;
-mod uri;
 mod window;
 
 #[cfg(target_os = "macos")]
 mod macos;
+#[cfg(all(unix, not(target_os = "macos")))]
+mod uri;
 #[cfg(windows)]
 mod windows;
 #[cfg(all(unix, not(target_os = "macos")))]

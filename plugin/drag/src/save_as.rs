@@ -65,7 +65,7 @@ pub fn save_as(
     // Dialogs begin on the main thread there, and are waited for elsewhere.
     #[cfg(target_os = "macos")]
     let dialog = dialog.save_file();
-    let ask = move || {
+    let ask = move || -> Result<Option<PathBuf>, SaveError> {
         #[cfg(target_os = "macos")]
         return Ok(wait(dialog).map(|chosen| chosen.path().to_owned()));
         #[cfg(not(target_os = "macos"))]

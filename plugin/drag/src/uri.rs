@@ -2,14 +2,11 @@
 //!
 //! Pure; any thread. Never looks at the disk.
 
-use std::path::{Path, PathBuf};
-
-#[cfg(unix)]
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
 
 /// One URI for an absolute path. Everything but letters, digits and `-._~/` is escaped: some
 /// readers split at commas or stop at `#`.
-#[cfg(unix)]
 pub(crate) fn encode(path: &Path) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut uri = String::from("file://");
@@ -26,21 +23,18 @@ pub(crate) fn encode(path: &Path) -> String {
 }
 
 /// `text/uri-list`: a line each, all with CR LF as RFC 2483 wants.
-#[cfg(unix)]
 pub(crate) fn list(files: &[PathBuf]) -> String {
     files.iter().map(|path| encode(path) + "\r\n").collect()
 }
 
 /// The local files of a `text/uri-list`; comments, other machines' files and other schemes are
 /// left out.
-#[cfg(unix)]
 pub(crate) fn paths(list: &[u8]) -> Vec<PathBuf> {
     list.split(|byte| b"\r\n\0".contains(byte))
         .filter_map(path)
         .collect()
 }
 
-#[cfg(unix)]
 fn path(line: &[u8]) -> Option<PathBuf> {
     let scheme = line.get(..5)?;
     let rest = line.get(5..)?;
@@ -70,7 +64,6 @@ fn path(line: &[u8]) -> Option<PathBuf> {
 }
 
 /// Escapes undone; `None` where one is cut short or is no number.
-#[cfg(unix)]
 fn decode(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.iter();
@@ -86,7 +79,7 @@ fn decode(text: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::{encode, list, paths};
     use std::ffi::OsStr;

@@ -33,7 +33,7 @@ impl NativeWindow {
             #[cfg(windows)]
             RawWindowHandle::Win32(win32) => Some(win32.hwnd.get().cast_unsigned()),
             #[cfg(target_os = "macos")]
-            RawWindowHandle::AppKit(view) => Some(view.ns_view.as_ptr().addr()),
+            RawWindowHandle::AppKit(view) => Some(view.ns_view.as_ptr().expose_provenance()),
             _ => None,
         };
         id.map(|id| Self { id }).ok_or(DragError::UnsupportedWindow)

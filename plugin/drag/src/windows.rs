@@ -22,6 +22,9 @@ pub(crate) mod source {
     };
     use windows_sys::Win32::Foundation::{HWND, POINT};
     use windows_sys::Win32::Graphics::Gdi::ScreenToClient;
+    use windows_sys::Win32::System::LibraryLoader::{
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
+    };
     use windows_sys::Win32::System::Threading::{AttachThreadInput, GetCurrentThreadId};
     use windows_sys::Win32::UI::Input::KeyboardAndMouse::{GetAsyncKeyState, VK_ESCAPE};
     use windows_sys::Win32::UI::WindowsAndMessaging::{GetWindowThreadProcessId, WindowFromPoint};
@@ -65,6 +68,7 @@ pub(crate) mod source {
     fn thread() -> Option<Sender<Job>> {
         static JOBS: OnceLock<Option<Mutex<Sender<Job>>>> = OnceLock::new();
         let jobs = JOBS.get_or_init(|| {
+            stay_loaded();
             let (sender, jobs) = channel();
             let name = "barline drag (OLE)".to_owned();
             let spawned = std::thread::Builder::new().name(name).spawn(|| work(jobs));
@@ -72,6 +76,15 @@ pub(crate) mod source {
         });
         let jobs = jobs.as_ref()?;
         Some(jobs.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// The thread never ends, so a host must not unload the code that it runs.
+    fn stay_loaded() {
+        let flags = GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS;
+        let mut module = std::ptr::null_mut();
+        // SAFETY: with this flag the name is an address inside the module; `module` outlives the
+        // call that writes to it.
+        unsafe { GetModuleHandleExW(flags, (work as fn(_)) as *const u16, &mut module) };
     }
 
     fn work(jobs: Receiver<Job>) {
