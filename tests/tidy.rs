@@ -13,7 +13,7 @@ const MAX_LINES: usize = 500;
 const EMPTY_NAMES: [&str; 5] = ["utils", "util", "common", "manager", "helper"];
 
 /// Files under a path (a prefix) never name these.
-const ROOMS: [(&str, &[&str]); 5] = [
+const ROOMS: [(&str, &[&str]); 6] = [
     (
         "engine/src",
         &["nice_plug", "egui", "barline_player", "barline_plugin"],
@@ -29,6 +29,16 @@ const ROOMS: [(&str, &[&str]); 5] = [
             "std::fs",
             "std::io",
             "std::net",
+        ],
+    ),
+    (
+        "plugin/library",
+        &[
+            "nice_plug",
+            "egui",
+            "barline_engine",
+            "barline_player",
+            "barline_plugin",
         ],
     ),
     (
