@@ -13,7 +13,7 @@ const MAX_LINES: usize = 500;
 const EMPTY_NAMES: [&str; 5] = ["utils", "util", "common", "manager", "helper"];
 
 /// Files under a path (a prefix) never name these.
-const ROOMS: [(&str, &[&str]); 6] = [
+const ROOMS: [(&str, &[&str]); 7] = [
     (
         "engine/src",
         &["nice_plug", "egui", "barline_player", "barline_plugin"],
@@ -34,6 +34,16 @@ const ROOMS: [(&str, &[&str]); 6] = [
     (
         "plugin/drag",
         &["barline_engine", "barline_player", "nice_plug", "egui"],
+    ),
+    (
+        "plugin/library",
+        &[
+            "nice_plug",
+            "egui",
+            "barline_engine",
+            "barline_player",
+            "barline_plugin",
+        ],
     ),
     (
         "plugin/src/editor",

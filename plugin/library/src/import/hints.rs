@@ -47,6 +47,11 @@ fn of_tag(tag: &Tag, imported: &mut Imported) {
     }
     // The text as it is, where there is one: the standard form has no decimals.
     let key = tag.raw.key.to_ascii_uppercase();
+    if let (RawValue::String(text), "TKEY" | "KEY", None) =
+        (&tag.raw.value, key.as_str(), &imported.key)
+    {
+        imported.key = Some(line(text)).filter(|key| !key.is_empty());
+    }
     let is_tempo = matches!(tag.std, Some(StandardTag::Bpm(_)))
         || ["TBPM", "BPM", "TEMPO", "TBP"].contains(&key.as_str());
     if is_tempo && imported.tempo_bpm.is_none() {

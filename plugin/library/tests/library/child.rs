@@ -99,6 +99,7 @@ fn role() {
 
 /// Adds, renames and deletes until it is killed, and says before and after each what it does.
 fn work(folder: &Path, base: u64) {
+    say("ready");
     let mut library = Library::open(folder).expect("a library");
     let mut held: VecDeque<TakeId> = VecDeque::new();
     for number in base.. {

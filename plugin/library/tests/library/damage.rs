@@ -47,11 +47,11 @@ fn check_rebuilt(folder: &Path) {
 
 #[test]
 fn a_damaged_index_is_moved_aside_and_made_again() {
-    let damages: [&dyn Fn(&mut Vec<u8>); 4] = [
-        &|bytes| bytes.fill(b'x'),
-        &|bytes| bytes[..16].fill(0),
-        &|bytes| bytes[4096..].fill(0x55),
-        &|bytes| bytes.truncate(bytes.len() / 2),
+    let damages: [fn(&mut Vec<u8>); 4] = [
+        |bytes| bytes.fill(b'x'),
+        |bytes| bytes[..16].fill(0),
+        |bytes| bytes[4096..].fill(0x55),
+        |bytes| bytes.truncate(bytes.len() / 2),
     ];
     for damage in damages {
         let folder = tempdir().expect("a folder");

@@ -211,7 +211,8 @@ fn formats_with_loss_keep_their_place_to_the_sample() {
             let dot: f32 = pairs.map(|(one, two)| one * two).sum();
             dot / sweep.iter().map(|sample| sample * sample).sum::<f32>()
         };
-        assert!(likeness(0) > 0.98, "{name}: {}", likeness(0));
+        // LAME makes it a little quieter.
+        assert!(likeness(0) > 0.93, "{name}: {}", likeness(0));
         let best = (0..2000).max_by(|&one, &two| likeness(one).total_cmp(&likeness(two)));
         assert_eq!(best, Some(0), "{name}");
     }
@@ -299,7 +300,10 @@ fn what_gives_no_sound_is_one_message() {
     let whole = flac(&sweep());
     check(read_bytes("cut.flac", &whole[..whole.len() / 2]), "damaged");
     let whole = aiff(&sweep());
-    check(read_bytes("cut.aiff", &whole[..whole.len() / 2]), "damaged");
+    check(
+        read_bytes("cut.aiff", &whole[..whole.len() / 2]),
+        "ends early",
+    );
     let whole = fs::read(sound("sweep.m4a")).expect("a file");
     check(read_bytes("cut.m4a", &whole[..whole.len() / 2]), "cut.m4a");
     let long = hound::WavSpec {
