@@ -8,6 +8,7 @@ mod disk;
 mod doctor;
 mod evaluate;
 mod fitting;
+mod import;
 mod interactive;
 mod interrupt;
 mod long;

@@ -87,8 +87,8 @@ impl Load {
         self.check()?;
         let done = self.done_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let total = self.total_bytes.load(Ordering::Relaxed);
-        if total > 0 {
-            let step = (done.min(total) * STEPS / total) as u32;
+        if let Some(step) = (done.min(total) * STEPS).checked_div(total) {
+            let step = step as u32;
             if self.told.fetch_max(step, Ordering::Relaxed) < step {
                 (self.tell)(step as f32 / STEPS as f32);
             }

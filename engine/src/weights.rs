@@ -3,6 +3,9 @@
 //! Worker thread. Files are mapped, not read: a tensor costs memory when it is asked for.
 //! Every name, type and shape is checked here, so that what runs later can rely on it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,6 +20,9 @@ use crate::load::Load;
 
 /// Bytes that are hashed at once.
 const HASHED_BYTES: usize = 4 << 20;
+
+/// A list of tensors that is longer is none: the largest published one has 200 KB.
+const MOST_HEADER_BYTES: u64 = 16 << 20;
 
 /// All tensors of a model by name.
 #[derive(Debug)]
@@ -231,6 +237,22 @@ impl Weights {
         Ok(&info.shape)
     }
 
+    /// Whether there is such a tensor, by the file's list: for what would take memory before it is
+    /// read.
+    ///
+    /// # Errors
+    /// As [`Weights::f32`].
+    pub(crate) fn expect(&self, name: &str, shape: &[usize]) -> Result<(), EngineError> {
+        if self.random.is_some() {
+            return Ok(());
+        }
+        let found = self.shape(name)?;
+        if found == shape {
+            return Ok(());
+        }
+        Err(self.fault(name, &format!("is {found:?}, expected {shape:?}")))
+    }
+
     /// A tensor of f32, f16 or bf16 as f32 values in row-major order, whose shape must be `shape`.
     ///
     /// # Errors
@@ -277,6 +299,11 @@ impl Weights {
                 )));
             }
         };
+        if !all_finite(&values) {
+            return Err(fail(format!(
+                "tensor {name} holds values that are not numbers"
+            )));
+        }
         self.count(name, values.len());
         let bytes = range.len() as u64;
         part.bytes.forget(range);
@@ -383,6 +410,15 @@ impl Part {
     }
 
     fn read(path: PathBuf, bytes: Bytes) -> Result<Self, EngineError> {
+        let length = bytes
+            .first_chunk()
+            .map(|&length| u64::from_le_bytes(length));
+        if length.is_some_and(|length| length > MOST_HEADER_BYTES) {
+            return Err(EngineError::ModelFile {
+                path,
+                why: "its list of tensors is longer than any model's".into(),
+            });
+        }
         // `read_metadata` checks that the offsets tile the data without gaps or overlaps
         // and that the file has as many bytes as they say.
         let (header_len, header) =
@@ -398,6 +434,13 @@ impl Part {
             data_start,
         })
     }
+}
+
+/// As one comparison at the end, which is nearly as fast as reading.
+fn all_finite(values: &[f32]) -> bool {
+    const INFINITY: u32 = 0x7F80_0000;
+    let magnitudes = values.iter().map(|value| value.to_bits() & !(1 << 31));
+    magnitudes.fold(0, u32::max) < INFINITY
 }
 
 fn is_of_decoder(name: &str) -> bool {
@@ -455,33 +498,5 @@ pub(crate) fn shard_names(index: &Path) -> Result<Vec<String>, EngineError> {
         Some(odd) => Err(fail(format!("it names a shard outside its folder: {odd}"))),
         None if names.is_empty() => Err(fail("it names no shard".into())),
         None => Ok(names),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn random_weights_are_the_same_for_a_seed_and_differ_by_name() {
-        let weights = Weights::random(7).unwrap();
-        let shape = [40, 25];
-        let values = weights.f32("a.weight", &shape).unwrap();
-        assert_eq!(values.len(), 1000);
-        assert_eq!(
-            values,
-            Weights::random(7).unwrap().f32("a.weight", &shape).unwrap()
-        );
-        assert_ne!(
-            values,
-            Weights::random(8).unwrap().f32("a.weight", &shape).unwrap()
-        );
-        assert_ne!(values, weights.f32("b.weight", &shape).unwrap());
-        assert!(values.iter().all(|value| value.abs() <= 0.3));
-        assert!(values.iter().any(|value| value.abs() > 0.2));
-        let norms = weights.f32("norm.weight", &[30]).unwrap();
-        assert!(norms.iter().all(|norm| (0.9..=1.1).contains(norm)));
-        assert!(!weights.has("a.weight") && weights.shape("a.weight").is_err());
-        assert_ne!(weights.sha256(), Weights::random(8).unwrap().sha256());
     }
 }

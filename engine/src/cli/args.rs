@@ -206,7 +206,8 @@ pub(crate) struct RegenerateArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RenderArgs {
     /// A TOML file: `out`, `format`, `bits`, `rate`, `model`, and tables `[[loops]]` with lists
-    /// of `prompts`, `bpm`, `keys`, `bars` and `seeds`; every combination is a loop.
+    /// of `prompts`, `bpm`, `keys`, `bars` and `seeds`; every combination is a loop. `negative` is
+    /// what none of them should sound like.
     pub(crate) recipe: PathBuf,
     /// Loops that are made at once; by default one for each core, as far as memory goes.
     #[arg(long)]

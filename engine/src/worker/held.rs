@@ -185,7 +185,8 @@ impl<'b> Models<'b> {
     /// next job may need it. Gives the time after which there is something to drop again.
     pub(super) fn tidy_unless(&mut self, busy: bool) -> Option<Duration> {
         if busy {
-            return None;
+            // It may be gone when the worker looks: then there is no waiting without tidying.
+            return Some(Duration::ZERO);
         }
         let Limits { idle, .. } = self.board.limits();
         let unwanted = std::mem::take(&mut self.board.shown().unwanted);

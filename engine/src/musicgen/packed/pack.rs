@@ -53,6 +53,9 @@ impl Packed {
     /// [`EngineError::ModelFile`] and [`EngineError::Memory`].
     pub(super) fn new(plan: &Plan, weights: &Weights) -> Result<Self, EngineError> {
         let shape = &plan.shape;
+        // A configuration that asks for more than the files have takes no memory.
+        let last = format!("{PREFIX}layers.{}.fc1.weight", shape.layers - 1);
+        weights.expect(&last, &[shape.inner, shape.width])?;
         let mut packed = Self::zeros(plan.bytes)?;
         for (codebook, table) in plan.embeddings.iter().enumerate() {
             let name = format!("{PREFIX}embed_tokens.{codebook}.weight");
