@@ -160,6 +160,7 @@ mod tests {
             frames,
             beats,
             tempo_bpm,
+            beats_per_bar: 4.0,
         }
     }
 
