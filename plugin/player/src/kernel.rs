@@ -79,9 +79,9 @@ impl Kernel {
     /// samples of each channel as there are taps.
     pub(crate) fn apply(&self, t: f64, left: &[f32], right: &[f32]) -> (f32, f32) {
         let phase = t * self.phases as f64;
-        let row = phase as usize;
+        let row = (phase as usize).min(self.phases - 1);
         let mix = (phase - row as f64) as f32;
-        let start = row.min(self.phases - 1) * self.taps;
+        let start = row * self.taps;
         let (Some(low), Some(high)) = (
             self.rows.get(start..start + self.taps),
             self.rows.get(start + self.taps..start + 2 * self.taps),

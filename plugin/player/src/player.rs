@@ -333,10 +333,10 @@ impl Player {
         })
     }
 
-    /// Realtime-safe. The clip that plays or would play in a slot.
+    /// Realtime-safe. The clip that plays or would play in a slot, else the one that grows there.
     #[must_use]
     pub fn clip(&self, slot: usize) -> Option<ClipId> {
-        self.slots.get(slot)?.info().map(|info| info.id)
+        self.slots.get(slot)?.clip()
     }
 
     /// Sends a report when one is due.

@@ -33,7 +33,7 @@ pub enum SlotState {
 /// What was last heard of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SlotStatus {
-    /// The clip that plays or would play.
+    /// The clip that plays or would play; where there is none, the one that grows.
     pub clip: Option<ClipId>,
     /// Frames that can be heard of the clip that grows, else of the one that plays.
     pub ready_frames: u64,

@@ -39,6 +39,11 @@ impl Shelf {
         }
     }
 
+    /// The clip that is heard or would be, else the one that grows.
+    pub(crate) fn shown(&self) -> Option<&Clip> {
+        self.current().or(self.growing.as_deref())
+    }
+
     /// The clip that grows and waits to be heard.
     pub(crate) fn to_hear(&self) -> Option<&Clip> {
         let waits = !self.heard && !self.stepped_back;

@@ -119,6 +119,11 @@ impl Slot {
         self.shelf.current().map(Clip::info)
     }
 
+    /// The clip that is heard or would be, else the one that grows.
+    pub(crate) fn clip(&self) -> Option<ClipId> {
+        self.shelf.shown().map(|clip| clip.info().id)
+    }
+
     /// One of its clips has that name.
     pub(crate) fn has(&self, id: ClipId) -> bool {
         self.shelf.has(id)
@@ -133,7 +138,7 @@ impl Slot {
         let waits = matches!(self.launch.waiting(), Some(Waiting::On { .. }))
             || (wanted && !self.launch.on_grid());
         SlotStatus {
-            clip: self.info().map(|info| info.id),
+            clip: self.clip(),
             ready_frames: self.shelf.ready_frames() as u64,
             playhead: voice.map(|voice| Playhead {
                 frame: voice.part().source(voice.position(), voice.unit()),

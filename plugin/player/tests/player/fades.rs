@@ -112,7 +112,7 @@ fn many_jumps_are_never_louder_than_the_clip() {
     assert!(loudest > 0.2 && loudest <= 1.0 + 1e-5, "{loudest}");
 }
 
-/// The playhead runs into a part that is not there, and out of it where the loop begins.
+/// The playhead runs into a part that will never be there, and out of it where the loop begins.
 #[test]
 #[cfg_attr(miri, ignore = "too much arithmetic")]
 fn the_edges_of_a_hole_are_faded() {
@@ -125,25 +125,15 @@ fn the_edges_of_a_hole_are_faded() {
         rig.control
             .push(clip.id, &left[..20_600], &right[..20_600])
             .unwrap();
+        rig.control.finish(clip.id).unwrap();
         let mut output = vec![0.0];
-        // Once round and not yet into the hole again.
-        output.extend(rig.play(110_000 * 120 / tempo_bpm as usize, &[64, 999]).0);
+        output.extend(rig.play(200_000, &[64, 999]).0);
         // Out of the hole it starts in 1 ms like from silence, into it the fade takes 5.
         let step = largest_step(&output);
         assert!(step < STEP + START_STEP, "{tempo_bpm}: {step}");
         let silent = output.iter().filter(|x| **x == 0.0).count();
-        assert!(silent > 60_000, "{silent}");
-        let status = rig.control.poll();
-        assert_eq!(status.holes, 1, "{tempo_bpm}");
-        // Growing in the middle of the fade towards the hole is no step either.
-        rig.host_frame = 0;
-        let mut output = rig.play(20_300 * 120 / tempo_bpm as usize, &[64]).0;
-        rig.control
-            .push(clip.id, &left[20_600..40_000], &right[20_600..40_000])
-            .unwrap();
-        output.extend(rig.play(10_000, &[64]).0);
-        let step = largest_step(&output[1000..]);
-        assert!(step < STEP + START_STEP, "{tempo_bpm}: {step}");
+        assert!((60_000..180_000).contains(&silent), "{silent}");
+        assert_eq!(rig.control.poll().holes, 0, "{tempo_bpm}");
     }
 }
 
@@ -156,10 +146,12 @@ fn a_hole_that_comes_near_at_once_is_faded() {
     let mut rig = Rig::new(48_000.0, 60.0);
     rig.control.begin(0, clip).unwrap();
     rig.control
-        .push(clip.id, &left[..10_500], &right[..10_500])
+        .push(clip.id, &left[..10_240], &right[..10_240])
         .unwrap();
-    // The hole begins at frame 10,240; at half speed 260 frames are ahead, at double speed 65.
-    let mut output = rig.play(20_220, &[64]).0;
+    rig.control.finish(clip.id).unwrap();
+    // At half speed 260 frames are ahead, at double speed 65.
+    let mut output = rig.play(19_960, &[64]).0;
+    assert!(output[19_000..].iter().any(|x| x.abs() > 0.5));
     rig.host_frame /= 4;
     rig.transport.tempo_bpm = 240.0;
     output.extend(rig.play(1000, &[64]).0);

@@ -1,65 +1,115 @@
 //! Clips that grow while they play, and who sounds when.
 
-use barline_player::{BLOCK_FRAMES, ClipError, ClipId, ClipInfo, GrowError};
+use barline_player::{ClipError, ClipId, ClipInfo, GrowError, Hear};
 
 use crate::rig::{Rig, info, noise, same};
 
 const FADE_FRAMES: usize = 400;
 
+/// A beat is ready, then a bar, then all: whole beats and whole bars of it go round.
 #[test]
 #[cfg_attr(miri, ignore = "too much arithmetic")]
-fn plays_and_seeks_while_it_grows() {
-    let clip = info(1, 4.0, 120.0, 48_000.0);
-    let (left, right) = noise(clip.frames as usize, 5);
-    let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.begin(0, clip).unwrap();
-    assert!(rig.play(100, &[64]).0.iter().all(|x| *x == 0.0));
-    rig.control
-        .push(clip.id, &left[..30_000], &right[..30_000])
-        .unwrap();
-    let ready = 30_000 / BLOCK_FRAMES * BLOCK_FRAMES;
-    for start in [20_000, 1000, 28_000] {
-        rig.host_frame = start as i64;
-        let (got, _) = rig.play(1200, &[77]);
-        let end = (ready - 3 - 240).min(start + 1200);
-        same(
-            &got[FADE_FRAMES..end - start],
-            &left[start + FADE_FRAMES..end],
-        );
+fn what_is_ready_goes_round_in_whole_beats_and_bars() {
+    for (host_bpm, exact) in [(120.0, true), (150.0, false), (77.0, false)] {
+        let clip = info(1, 12.0, 120.0, 48_000.0);
+        let frames = clip.frames as usize;
+        let tone: Vec<f32> = (0..frames).map(|i| i as f32 / frames as f32).collect();
+        let mut rig = Rig::new(48_000.0, host_bpm);
+        rig.settings.hear = Hear::NextBeat;
+        rig.control.begin(0, clip).unwrap();
+        let beat = (48_000.0 * 60.0 / host_bpm) as usize;
+        let mut sent = 0;
+        let mut push = |rig: &mut Rig, beats: f64| {
+            let end = ((beats * 24_000.0) as usize + 2048).min(frames);
+            rig.control
+                .push(clip.id, &tone[sent..end], &tone[sent..end])
+                .unwrap();
+            sent = end;
+        };
+        // Half a beat, and a beat in the middle of the host's: from the next on.
+        push(&mut rig, 0.5);
+        assert!(rig.play(beat / 2, &[500]).0.iter().all(|x| *x == 0.0));
+        push(&mut rig, 1.0);
+        assert!(rig.play(beat / 2 - 600, &[500]).0.iter().all(|x| *x == 0.0));
+        let mut heard = rig.play(600 + 2 * beat, &[500]).0.split_off(600);
+        // Two beats in the middle of beat 3: beat 4 is 0 again, and 5 is 1.
+        heard.extend(rig.play(beat / 2, &[500]).0);
+        push(&mut rig, 2.0);
+        heard.extend(rig.play(beat / 2 + 2 * beat, &[500]).0);
+        // A bar: the next bar is the first, though the song is at its third. Then all is there.
+        heard.extend(rig.play(beat / 2, &[500]).0);
+        push(&mut rig, 4.0);
+        heard.extend(rig.play(beat / 2 + beat + 2 * beat, &[500]).0);
+        push(&mut rig, 12.0);
+        heard.extend(rig.play(14 * beat, &[500]).0);
+        let want = [0, 0, 0, 0, 1, 2, 3, 0, 1, 2, 3];
+        for (number, source) in want.into_iter().enumerate() {
+            // In the middle of each beat, away from fades.
+            for at in [beat / 4, beat / 2, beat - 400] {
+                let got = heard[number * beat + at];
+                let place = source as f32 + at as f32 / beat as f32;
+                assert!(
+                    (got * 12.0 - place).abs() < 0.001,
+                    "{host_bpm} BPM, beat {}, {at}: {} for {place}",
+                    number + 1,
+                    got * 12.0
+                );
+            }
+        }
+        // From the bar line on it is the song's own.
+        for number in 12..25_usize {
+            let got = heard[(number - 1) * beat + beat / 2] * 12.0;
+            let want = (number % 12) as f32 + 0.5;
+            assert!((got - want).abs() < 0.001, "{host_bpm}, {number}: {got}");
+        }
+        assert_eq!(rig.control.poll().holes, 0);
+        if exact {
+            let got = &heard[12 * beat..13 * beat];
+            same(&got[..20_000], &tone[24_000..44_000]);
+        }
     }
-    let status = rig.control.poll();
-    assert_eq!(
-        (status.slots[0].clip, status.slots[0].ready_frames),
-        (Some(clip.id), ready as u64)
-    );
-    rig.control
-        .push(clip.id, &left[30_000..], &right[30_000..])
-        .unwrap();
-    rig.host_frame = 90_000;
-    let (got, _) = rig.play(12_000, &[77]);
-    same(&got[FADE_FRAMES..6000], &left[90_000 + FADE_FRAMES..]);
-    same(&got[6000..], &left[..6000]);
-    rig.control.finish(clip.id).unwrap();
-    assert_eq!(rig.settle().slots[0].ready_frames, clip.frames);
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "too much arithmetic")]
-fn a_new_clip_waits_until_it_is_finished() {
-    let (old, new) = (info(1, 4.0, 120.0, 48_000.0), info(2, 4.0, 120.0, 48_000.0));
-    let (a, b) = (noise(96_000, 1), noise(96_000, 2));
-    let mut rig = Rig::new(48_000.0, 120.0);
-    rig.control.load(0, old, &a.0, &a.1).unwrap();
-    rig.play(1000, &[64]);
-    rig.control.begin(0, new).unwrap();
-    rig.control.push(new.id, &b.0, &b.1).unwrap();
-    same(&rig.play(1000, &[64]).0, &a.0[1000..2000]);
-    rig.control.finish(new.id).unwrap();
-    same(
-        &rig.play(1000, &[64]).0[FADE_FRAMES..],
-        &b.0[2000 + FADE_FRAMES..3000],
-    );
-    assert_eq!(rig.settle().slots[0].clip, Some(new.id));
+fn hear_says_when_a_growing_clip_takes_over() {
+    let (old, new) = (info(1, 8.0, 120.0, 48_000.0), info(2, 8.0, 120.0, 48_000.0));
+    let frames = old.frames as usize;
+    let (a, b) = (noise(frames, 1), noise(frames, 2));
+    for (hear, at) in [
+        (Hear::AtOnce, 30_000),
+        (Hear::NextBeat, 48_000),
+        (Hear::NextBar, 96_000),
+        (Hear::Finished, 192_000),
+    ] {
+        let mut rig = Rig::new(48_000.0, 120.0);
+        rig.settings.hear = hear;
+        rig.control.load(0, old, &a.0, &a.1).unwrap();
+        let mut heard = rig.play(1000, &[64]).0;
+        rig.control.begin(0, new).unwrap();
+        let end = 180_000;
+        rig.control.push(new.id, &b.0[..end], &b.1[..end]).unwrap();
+        // A ring takes what it can, the rest comes by and by.
+        for _ in 0..29 {
+            rig.control.poll();
+            heard.extend(rig.play(1000, &[64]).0);
+            if hear == Hear::AtOnce && heard.len() < 30_000 {
+                continue;
+            }
+        }
+        heard.extend(rig.play(150_000, &[64]).0);
+        rig.control.push(new.id, &b.0[end..], &b.1[end..]).unwrap();
+        rig.control.finish(new.id).unwrap();
+        heard.extend(rig.play(20_000, &[64]).0);
+        if hear == Hear::AtOnce {
+            same(&heard[5000..180_000], &b.0[5000..180_000]);
+        } else {
+            same(&heard[FADE_FRAMES..at - 241], &a.0[FADE_FRAMES..at - 241]);
+            let end = heard.len().min(192_000);
+            same(&heard[at.min(end)..end], &b.0[at.min(end)..end]);
+        }
+        assert_eq!(rig.settle().slots[0].clip, Some(new.id), "{hear:?}");
+    }
 }
 
 #[test]
@@ -116,6 +166,9 @@ fn loading_another_lets_the_growing_one_finish() {
         .unwrap();
     assert_eq!(rig.settle().slots[0].clip, Some(other.id));
     rig.control.finish(growing.id).unwrap();
+    // On the next beat.
+    assert_eq!(rig.settle().slots[0].clip, Some(other.id));
+    rig.play(24_000, &[64]);
     let status = rig.settle();
     assert_eq!(
         (status.slots[0].clip, status.slots[0].ready_frames),
@@ -156,15 +209,18 @@ fn offline_waits_for_exactly_what_is_needed() {
     rig.transport.playing = false;
     assert!(ready(&rig, 512), "silent anyway");
     rig.transport.playing = true;
+    rig.settings.hear = Hear::NextBeat;
+    let ready = |rig: &Rig, frames| rig.player.ready_for(&rig.transport, &rig.settings, frames);
+    let first = 25 * 1024;
     rig.control
-        .push(clip.id, &left[..2048], &right[..2048])
+        .push(clip.id, &left[..first], &right[..first])
         .unwrap();
     assert!(!ready(&rig, 512), "not received yet");
     rig.player.receive();
     assert!(ready(&rig, 512));
-    assert!(!ready(&rig, 2048));
+    assert!(!ready(&rig, 24_000));
     // Rendered so, block by block, nothing is missing.
-    let (mut output, mut sent) = (Vec::new(), 2048);
+    let (mut output, mut sent) = (Vec::new(), first);
     while output.len() < 96_000 {
         rig.transport.beats = Some(rig.beats());
         rig.player.receive();

@@ -1,7 +1,7 @@
 //! Whose memory it is: the rings can't overflow, nothing is lost, nothing is freed on the audio
 //! thread.
 
-use barline_player::{ClipId, Outputs, Settings, Transport, handoff};
+use barline_player::{ClipId, Hear, Outputs, Settings, Transport, handoff};
 
 use crate::allocations::{bytes_kept, forbidden};
 use crate::rig::{Rig, info, noise, same};
@@ -166,7 +166,10 @@ fn two_threads() {
         let (left, right) = (left.clone(), right.clone());
         move || {
             player.reset(48_000.0);
-            let settings = Settings::default();
+            let settings = Settings {
+                hear: Hear::AtOnce,
+                ..Settings::default()
+            };
             let (mut l, mut r) = ([0.0; 128], [0.0; 128]);
             let mut at = 0;
             while at + 128 <= frames {
