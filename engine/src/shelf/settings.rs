@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct Settings {
     /// The folder that holds `models--OWNER--NAME` folders.
     pub cache: PathBuf,
-    /// The hub: "https://huggingface.co", without a slash at its end.
+    /// The hub: <https://huggingface.co>, without a slash at its end.
     pub endpoint: String,
     /// Shown to the hub, and to nobody else.
     pub token: Option<Token>,
