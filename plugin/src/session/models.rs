@@ -49,6 +49,10 @@ impl<S: Screen> Worker<S> {
                 }
             }
             ModelAction::Fetch(id) => {
+                // Who fetches a model wants to use it, unless another is chosen until it is here.
+                self.params
+                    .project
+                    .update(|project| project.model_id = Some(id.clone()));
                 if let Some(shelf) = self.shelf() {
                     let control = Control::new();
                     shelf.control = Some(control.clone());
@@ -124,9 +128,19 @@ impl<S: Screen> Worker<S> {
                     };
                     self.snapshot.shelf = self.snapshot.shelf.iter().map(with).collect();
                 }
-                Tells::Done(_, Ok(())) => {}
-                Tells::Done(_, Err(FetchError::Paused | FetchError::Cancelled)) => {}
-                Tells::Done(_, Err(error)) => self.say_error(&error),
+                Tells::Fetched(id, Ok(())) => {
+                    let (_, project) = self.params.project.read();
+                    if project.model_id.as_ref() == Some(&id)
+                        && let Some(shelf) = &self.shelf
+                    {
+                        shelf.ask(Ask::Find(id));
+                    }
+                }
+                Tells::Offered(Ok(())) => {}
+                Tells::Offered(Err(error)) | Tells::Fetched(_, Err(error)) => match error {
+                    FetchError::Paused | FetchError::Cancelled => {}
+                    error => self.say_error(&error),
+                },
                 Tells::Found(id, Some(folder)) => {
                     let (_, project) = self.params.project.read();
                     if project.model_id.as_ref() == Some(&id) {

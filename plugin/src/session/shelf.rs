@@ -37,8 +37,10 @@ pub(super) enum Tells {
     Shelf(Vec<ModelView>),
     /// A model comes: bytes here and in all, and seconds left.
     Comes(String, u64, u64, Option<f32>),
-    /// A fetch, or the question what it would bring, has ended.
-    Done(String, Result<(), FetchError>),
+    /// The question what a fetch would bring has been answered; the answer is on the shelf.
+    Offered(Result<(), FetchError>),
+    /// A fetch has ended.
+    Fetched(String, Result<(), FetchError>),
     /// Where the model of a project lies; `None`: not here.
     Found(String, Option<PathBuf>),
     /// Something to tell.
@@ -65,6 +67,7 @@ impl ShelfKeeper {
                 let desk = Desk {
                     shelf: Shelf::load(),
                     offers: HashMap::new(),
+                    seen: Vec::new(),
                     outbox,
                 };
                 desk.run(&inbox);
@@ -75,6 +78,13 @@ impl ShelfKeeper {
             tells,
             control: None,
         })
+    }
+
+    /// Asks for a look, unless it has more to do than that.
+    pub(super) fn look(&self) {
+        if self.asks.is_empty() {
+            self.ask(Ask::Look);
+        }
     }
 
     pub(super) fn ask(&self, ask: Ask) {
@@ -96,6 +106,8 @@ impl Drop for ShelfKeeper {
 struct Desk {
     shelf: Shelf,
     offers: HashMap<String, Offer>,
+    /// As last said.
+    seen: Vec<ModelView>,
     outbox: Sender<Tells>,
 }
 
@@ -117,12 +129,14 @@ impl Desk {
                 Ask::Offer(id, control) => {
                     let offered = self.offer(&id, &control);
                     self.look();
-                    self.say(Tells::Done(id, offered));
+                    self.say(Tells::Offered(offered));
                 }
                 Ask::Fetch(id, control) => {
                     let fetched = self.fetch(&id, &control);
+                    // The panel has seen progress since.
+                    self.seen.clear();
                     self.look();
-                    self.say(Tells::Done(id, fetched));
+                    self.say(Tells::Fetched(id, fetched));
                 }
             }
         }
@@ -163,11 +177,14 @@ impl Desk {
         }
     }
 
-    fn look(&self) {
+    /// Says how everything stands, where that is news.
+    fn look(&mut self) {
         let entries = self.shelf.entries().iter();
-        self.say(Tells::Shelf(
-            entries.map(|entry| self.view(entry)).collect(),
-        ));
+        let views: Vec<_> = entries.map(|entry| self.view(entry)).collect();
+        if views != self.seen {
+            self.seen.clone_from(&views);
+            self.say(Tells::Shelf(views));
+        }
     }
 
     fn view(&self, entry: &Entry) -> ModelView {
@@ -210,7 +227,7 @@ impl Desk {
     }
 
     /// How fast the models of the shelf would be here: what takes a second or two, once a process.
-    fn measure(&self) {
+    fn measure(&mut self) {
         let mut news = false;
         for entry in self.shelf.entries() {
             let Some(size) = entry.size else {

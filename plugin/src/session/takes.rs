@@ -91,7 +91,12 @@ pub(super) fn score(facts: &ClipFacts) -> Option<u32> {
 /// What the words of a licence come down to.
 pub(super) fn rights(words: &str) -> Rights {
     let words = words.to_lowercase();
-    let barred = ["excludes commercial", "non-commercial", "noncommercial", "-nc"];
+    let barred = [
+        "excludes commercial",
+        "non-commercial",
+        "noncommercial",
+        "-nc",
+    ];
     if barred.iter().any(|bar| words.contains(bar)) {
         Rights::NonCommercial
     } else if words.contains("commercial") {
@@ -119,12 +124,18 @@ mod tests {
     #[test]
     fn what_the_engine_says_of_rights_becomes_a_badge() {
         let said = [
-            ("Clips belong to whoever makes them, commercial use included.", Rights::Commercial),
+            (
+                "Clips belong to whoever makes them, commercial use included.",
+                Rights::Commercial,
+            ),
             (
                 "The model is under the licence cc-by-nc-4.0, which excludes commercial use; it governs",
                 Rights::NonCommercial,
             ),
-            ("The rights are those of the model's licence, which", Rights::Unknown),
+            (
+                "The rights are those of the model's licence, which",
+                Rights::Unknown,
+            ),
         ];
         for (words, badge) in said {
             assert_eq!(rights(words), badge, "{words}");

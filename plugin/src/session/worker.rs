@@ -365,6 +365,9 @@ impl<S: Screen> Worker<S> {
             if let Some(keeper) = &mut self.keeper {
                 keeper.order(Order::Look);
             }
+            if let Some(shelf) = &self.shelf {
+                shelf.look();
+            }
         }
         if let Some(shown) = self
             .revealing

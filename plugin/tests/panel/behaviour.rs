@@ -8,7 +8,7 @@ use super::super::keys::Claim;
 use super::rig::Rig;
 use super::samples;
 use crate::state::SlotSettings;
-use crate::view::{Phase, Ready, Source, UiAction};
+use crate::view::{Phase, Purpose, Ready, Source, UiAction};
 
 fn rig() -> Rig {
     let mut rig = Rig::new((1000.0, 640.0));
@@ -109,7 +109,11 @@ fn digits_launch_and_nothing_else_is_taken() {
     assert_eq!(rig.params.slot.value(), 0);
     rig.hold(Modifiers::COMMAND);
     rig.tap(Key::Num3);
-    assert_eq!(rig.params.slot.value(), 0, "with a modifier it is the host's");
+    assert_eq!(
+        rig.params.slot.value(),
+        0,
+        "with a modifier it is the host's"
+    );
     rig.hold(Modifiers::NONE);
     rig.tap(Key::Space);
     rig.tap(Key::Enter);
@@ -231,10 +235,7 @@ fn a_missing_clip_is_made_again() {
     rig.snapshot.slots[6].missing = Some("drums".into());
     rig.frame(Vec::new());
     rig.click(rig.pad(6));
-    assert_eq!(
-        rig.take(),
-        [UiAction::Restore(6), UiAction::Select(6)]
-    );
+    assert_eq!(rig.take(), [UiAction::Restore(6), UiAction::Select(6)]);
 }
 
 #[test]
@@ -257,6 +258,7 @@ fn a_file_that_is_ready_goes_to_the_system() {
             number,
             path: path.clone(),
             source: Source::Slot(slot),
+            purpose: Purpose::Drag,
         })
     };
     rig.snapshot.ready = ready(3, 1);

@@ -108,9 +108,9 @@ fn triangle(picture: &mut Picture, clip: Clip, texture: &Texture, corners: [Vert
     let bottom = a.y.max(b.y).max(c.y);
     let first = ((top - 0.5).ceil().max(0.0) as usize).max(clip.top);
     let last = ((bottom - 0.5).ceil().max(0.0) as usize).min(clip.bottom);
-    let flat = corners.iter().all(|corner| {
-        corner.color == corners[0].color && corner.uv == corners[0].uv
-    });
+    let flat = corners
+        .iter()
+        .all(|corner| corner.color == corners[0].color && corner.uv == corners[0].uv);
     for y in first..last {
         let level = y as f32 + 0.5;
         let (mut left, mut right) = (f32::MAX, f32::MIN);

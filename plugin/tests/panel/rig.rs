@@ -68,7 +68,10 @@ impl Rig {
             .chain(events)
             .collect();
         let input = RawInput {
-            screen_rect: Some(Rect::from_min_size(Pos2::ZERO, vec2(self.size.0, self.size.1))),
+            screen_rect: Some(Rect::from_min_size(
+                Pos2::ZERO,
+                vec2(self.size.0, self.size.1),
+            )),
             time: Some(self.seconds),
             events,
             focused: true,

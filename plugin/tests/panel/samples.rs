@@ -95,6 +95,8 @@ fn peaks(sound: Sound, bars: u32, tempo_bpm: f32, columns: usize) -> Arc<[Peak]>
 fn facts(prompt: &str, seed: u64, bars: u32, tempo_bpm: f64, key: &str, total: u8) -> ClipFacts {
     ClipFacts {
         prompt: prompt.to_owned(),
+        negative: None,
+        edited: None,
         model: "Barline Starter".to_owned(),
         model_sha256: "6f2d".to_owned(),
         rights: "yours, also to sell".to_owned(),
@@ -157,9 +159,17 @@ pub(super) fn slot(sound: Sound, prompt: &str, bars: u32, tempo_bpm: f64, key: &
 }
 
 const PROMPTS: [(&str, Sound, &str); 6] = [
-    ("dusty lo-fi drums with vinyl crackle", Sound::Drums, "A minor"),
+    (
+        "dusty lo-fi drums with vinyl crackle",
+        Sound::Drums,
+        "A minor",
+    ),
     ("round sub bass, slow glide", Sound::Bass, "A minor"),
-    ("deep house organ stabs, off the beat", Sound::Chords, "C major"),
+    (
+        "deep house organ stabs, off the beat",
+        Sound::Chords,
+        "C major",
+    ),
     ("evolving analog pad, wide and dark", Sound::Pad, "F# minor"),
     ("tight funk kit, ghosted snare", Sound::Drums, "E minor"),
     ("rhodes at night, jazz voicings", Sound::Chords, "D minor"),
@@ -178,7 +188,11 @@ pub(super) fn takes(count: usize, library: bool) -> Arc<[TakeView]> {
                     Rights::NonCommercial,
                     "CC-BY-NC 4.0: not for anything that is sold",
                 ),
-                3 => ("pad.wav", Rights::Unknown, "A file of yours: its rights are not known"),
+                3 => (
+                    "pad.wav",
+                    Rights::Unknown,
+                    "A file of yours: its rights are not known",
+                ),
                 _ => ("Barline Starter", Rights::Commercial, "Yours, also to sell"),
             };
             TakeView {
@@ -208,29 +222,66 @@ pub(super) fn takes(count: usize, library: bool) -> Arc<[TakeView]> {
 
 /// The shelf in all its states.
 pub(super) fn shelf() -> Arc<[ModelView]> {
-    let model = |id: &str, name: &str, good_at: &str, rights: Rights, state: ModelState| {
-        ModelView {
+    let model =
+        |id: &str, name: &str, good_at: &str, rights: Rights, state: ModelState| ModelView {
             id: id.to_owned(),
             name: name.to_owned(),
             good_at: good_at.to_owned(),
             licence: match rights {
                 Rights::Commercial => "Everything it makes is yours, also to sell.".to_owned(),
-                _ => "CC-BY-NC 4.0: what it makes must not be sold or used in anything that is sold.".to_owned(),
+                _ => {
+                    "CC-BY-NC 4.0: what it makes must not be sold or used in anything that is sold."
+                        .to_owned()
+                }
             },
             rights,
             state,
             chosen: id == "starter",
             held_bytes: if id == "starter" { 64_000_000 } else { 0 },
             needs_bytes: Some(1_900_000_000),
+            offer_bytes: None,
             seconds_a_bar: Some(if id == "starter" { 0.4 } else { 6.5 }),
-        }
-    };
+        };
     [
-        model("starter", "Barline Starter", "Drums, bass and chords in a second; comes along.", Rights::Commercial, ModelState::Here),
-        model("facebook/musicgen-small", "MusicGen Small", "Every style, fast enough for a laptop.", Rights::NonCommercial, ModelState::Fetching { done_bytes: 812_000_000, bytes: 2_360_000_000, seconds_left: Some(94.0) }),
-        model("facebook/musicgen-medium", "MusicGen Medium", "Truer to long prompts; a desktop's work.", Rights::NonCommercial, ModelState::Missing),
-        model("facebook/musicgen-large", "MusicGen Large", "The finest; needs patience or 4 bits.", Rights::NonCommercial, ModelState::Partial(1_300_000_000, Some(6_500_000_000))),
-        model("facebook/musicgen-melody", "MusicGen Melody", "Follows a melody.", Rights::NonCommercial, ModelState::NotRun("Its melodies come in a later version".to_owned())),
+        model(
+            "starter",
+            "Barline Starter",
+            "Drums, bass and chords in a second; comes along.",
+            Rights::Commercial,
+            ModelState::Here,
+        ),
+        model(
+            "facebook/musicgen-small",
+            "MusicGen Small",
+            "Every style, fast enough for a laptop.",
+            Rights::NonCommercial,
+            ModelState::Fetching {
+                done_bytes: 812_000_000,
+                bytes: 2_360_000_000,
+                seconds_left: Some(94.0),
+            },
+        ),
+        model(
+            "facebook/musicgen-medium",
+            "MusicGen Medium",
+            "Truer to long prompts; a desktop's work.",
+            Rights::NonCommercial,
+            ModelState::Missing,
+        ),
+        model(
+            "facebook/musicgen-large",
+            "MusicGen Large",
+            "The finest; needs patience or 4 bits.",
+            Rights::NonCommercial,
+            ModelState::Partial(1_300_000_000, Some(6_500_000_000)),
+        ),
+        model(
+            "facebook/musicgen-melody",
+            "MusicGen Melody",
+            "Follows a melody.",
+            Rights::NonCommercial,
+            ModelState::NotRun("Its melodies come in a later version".to_owned()),
+        ),
     ]
     .into()
 }
@@ -256,7 +307,10 @@ pub(super) fn playing(rig: &mut Rig) {
     rig.project.slots[3].layered = true;
     rig.project.slots[0].fade_out_beats = 1.0;
     rig.snapshot.takes = takes(7, false);
-    rig.snapshot.history = PROMPTS.iter().map(|(prompt, ..)| (*prompt).to_owned()).collect();
+    rig.snapshot.history = PROMPTS
+        .iter()
+        .map(|(prompt, ..)| (*prompt).to_owned())
+        .collect();
     rig.snapshot.can_undo = true;
     rig.live.set_host(true, Some(90.0), Some(4.0));
     rig.live.set_slot(0, SlotState::Sounding, Some(6.4));
@@ -268,7 +322,13 @@ pub(super) fn playing(rig: &mut Rig) {
 /// The second of three takes being made, with others waiting.
 pub(super) fn generating(rig: &mut Rig) {
     playing(rig);
-    let clip = clip(Sound::Chords, "rhodes at night, jazz voicings", 4, 90.0, "D minor");
+    let clip = clip(
+        Sound::Chords,
+        "rhodes at night, jazz voicings",
+        4,
+        90.0,
+        "D minor",
+    );
     rig.project.selected = 5;
     rig.project.takes = 3;
     rig.snapshot.slots[5] = SlotView {
@@ -284,6 +344,7 @@ pub(super) fn generating(rig: &mut Rig) {
         step: 240,
         steps: 400,
         seconds_left: Some(7.2),
+        sound_in_seconds: None,
         take: (2, 3),
     };
     let waiting = |prompt: &str, running, own| Waiting {
