@@ -25,6 +25,15 @@ pub fn file_stem(facts: &ClipFacts) -> String {
     format!("{}_seed{}", name(facts), facts.seed)
 }
 
+/// The key that was asked for, else the one that is heard.
+pub(crate) fn key(facts: &ClipFacts) -> Option<String> {
+    let heard = || {
+        let fitted = facts.fitted.as_ref()?;
+        Some(fitted.key_heard()?.to_string())
+    };
+    facts.key.clone().or_else(heard)
+}
+
 /// What both names begin with.
 fn name(facts: &ClipFacts) -> String {
     // Tempo and key stand at the end of the prompt; the name has them in its own form.
@@ -36,7 +45,7 @@ fn name(facts: &ClipFacts) -> String {
     {
         let tempo = (tempo_bpm * 100.0).round() / 100.0;
         parts.push(format!("{tempo}bpm"));
-        if let Some(key) = &facts.key {
+        if let Some(key) = key(facts) {
             let key = key
                 .replace('#', "s")
                 .replace("major", "maj")

@@ -169,18 +169,27 @@ pub struct Session {
     handle: Handle,
 }
 
+/// Where a session keeps files; `None`: where the user's are.
+#[derive(Debug, Clone, Default)]
+struct Folders {
+    /// The library.
+    library: Option<PathBuf>,
+    /// Files that are dragged or copied.
+    dragged: Option<PathBuf>,
+}
+
 impl Session {
     /// Starts the thread and makes the audio thread's half.
     #[must_use]
     pub fn start(params: Arc<BarlineParams>, screen: impl Screen) -> (Self, Player) {
-        Self::with_library(params, screen, None)
+        Self::in_folders(params, screen, Folders::default())
     }
 
-    /// The same with a library of its own.
-    fn with_library(
+    /// The same with folders of its own.
+    fn in_folders(
         params: Arc<BarlineParams>,
         screen: impl Screen,
-        library: Option<PathBuf>,
+        folders: Folders,
     ) -> (Self, Player) {
         let (outbox, inbox) = crossbeam_channel::unbounded();
         let (control, player) = barline_player::handoff();
@@ -199,7 +208,7 @@ impl Session {
             .name("barline-session".into())
             .spawn(move || {
                 let shared = worker_shared.clone();
-                let worker = Worker::new(params, shared, inbox, control, screen, library);
+                let worker = Worker::new(params, shared, inbox, control, screen, folders);
                 // A fault of ours must not take the host with it.
                 let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run()));
                 if run.is_err() {

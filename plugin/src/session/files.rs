@@ -56,8 +56,11 @@ impl<S: Screen> Worker<S> {
                 continue;
             };
             let settings = self.params.project.read().1.slots[slot];
-            let (facts, channels) = as_it_sounds(facts, take.beats(), &take.channels, &settings);
-            self.write(source, errand, facts, take.rate_hz, &channels);
+            // To the host's rate first, as the player has it: the part is then the same to the sample.
+            let rate_hz = self.rate_hz.unwrap_or(take.rate_hz);
+            let channels = facts.at_rate(&take.channels, take.rate_hz, rate_hz);
+            let (facts, channels) = as_it_sounds(facts, take.beats(), &channels, &settings);
+            self.write(source, errand, facts, rate_hz, &channels);
         }
     }
 
@@ -73,7 +76,11 @@ impl<S: Screen> Worker<S> {
         let channels = facts.at_rate(channels, made_hz, rate_hz);
         let written = match &errand {
             Errand::Save(to) => export::save(to, &facts, rate_hz, &channels),
-            Errand::Ready(_) => export::keep(&export::default_folder(), &facts, rate_hz, &channels),
+            Errand::Ready(_) => {
+                let folder = self.folders.dragged.clone();
+                let folder = folder.unwrap_or_else(export::default_folder);
+                export::keep(&folder, &facts, rate_hz, &channels)
+            }
         };
         match (written, errand) {
             (Ok(path), Errand::Save(_)) => {

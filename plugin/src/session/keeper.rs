@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::feed::Take;
 use super::files::Errand;
 use super::takes;
+use crate::export;
 use crate::view::{Find, LibraryAction, LibraryView, TakeId};
 
 /// What becomes of a clip that was read.
@@ -62,8 +63,8 @@ pub(super) enum News {
     Kept(TakeId, String),
     /// A clip was read.
     Read(Box<Take>, Then),
-    /// A take of the library is not there.
-    Gone(Then),
+    /// What was to be read can't be; why was said.
+    Gone,
     /// Where a take lies.
     At(PathBuf),
     /// The library as it is now.
@@ -221,7 +222,7 @@ fn facts_of(take: &Take, facts: &ClipFacts, recipe: &Recipe) -> TakeFacts {
         tempo_bpm,
         bars,
         beats_per_bar,
-        key: takes::key(facts),
+        key: export::key(facts),
         frames: take.channels.first().map_or(0, Vec::len) as u64,
         rate_hz: take.rate_hz,
         channels: take.channels.len() as u16,

@@ -15,7 +15,7 @@ use crate::view::{LibraryAction, Message, Source};
 impl<S: Screen> Worker<S> {
     fn order(&mut self, order: Order) {
         if self.keeper.is_none() {
-            self.keeper = Keeper::start(self.library.clone());
+            self.keeper = Keeper::start(self.folders.library.clone());
         }
         match &mut self.keeper {
             Some(keeper) => keeper.order(order),
@@ -125,12 +125,7 @@ impl<S: Screen> Worker<S> {
                     self.read_one();
                     self.arrived(*take, then);
                 }
-                News::Gone(then) => {
-                    self.read_one();
-                    if !matches!(then, Then::ComeBack(_) | Then::Place(_)) {
-                        self.say_error(&"this take has left the library: make it again");
-                    }
-                }
+                News::Gone => self.read_one(),
                 News::At(path) => self.show_file(&path),
                 News::View(view) => self.snapshot.library = *view,
                 News::Prompts(prompts) => {

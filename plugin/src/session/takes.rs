@@ -9,6 +9,7 @@ use std::sync::Arc;
 use barline_engine::{ClipFacts, Length};
 
 use super::feed::Take;
+use crate::export;
 use crate::view::{Peak, Rights, Source, TakeId, TakeView};
 
 /// Takes in the list, and the memory that they may hold.
@@ -63,7 +64,7 @@ fn view(take: &Take) -> Option<TakeView> {
         seed: (facts.steps > 0).then_some(facts.seed),
         tempo_bpm,
         bars,
-        key: key(facts),
+        key: export::key(facts),
         score: score(facts),
         seconds: take.seconds(),
         made_by: facts.model.clone(),
@@ -73,15 +74,6 @@ fn view(take: &Take) -> Option<TakeView> {
         tags: Vec::new(),
         peaks: small(&take.view().peaks),
     })
-}
-
-/// The key that was asked for, else the one that is heard.
-pub(super) fn key(facts: &ClipFacts) -> Option<String> {
-    let heard = || {
-        let fitted = facts.fitted.as_ref()?;
-        Some(fitted.key_heard()?.to_string())
-    };
-    facts.key.clone().or_else(heard)
 }
 
 pub(super) fn score(facts: &ClipFacts) -> Option<u32> {

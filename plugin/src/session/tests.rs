@@ -1,5 +1,6 @@
 //! A session with the real player behind it, and clips that were made before.
 
+use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -9,12 +10,16 @@ use barline_engine::{
 };
 use barline_player::{Outputs, Settings, Transport};
 use nice_plug::params::Params;
+use nice_plug::params::persist::PersistentField;
 
 use super::*;
 use crate::recall::{self, tests::facts};
 use crate::state::{Clips, SavedClip};
-use crate::view::{Message, Phase, Source};
+use crate::view::{Message, Phase, SLOT_COUNT, Source};
 
+mod library;
+mod slots;
+mod takes;
 mod versions;
 
 struct NoScreen;
@@ -56,11 +61,18 @@ fn saved() -> Arc<SavedClip> {
 fn start() -> (Arc<BarlineParams>, Session, Player) {
     let params = Arc::new(BarlineParams::default());
     // One for all tests of a run; instances share it anyway.
-    static LIBRARY: LazyLock<tempfile::TempDir> =
+    static SHARED: LazyLock<tempfile::TempDir> =
         LazyLock::new(|| tempfile::tempdir().expect("a temporary folder"));
-    let library = LIBRARY.path().to_owned();
-    let (session, player) = Session::with_library(params.clone(), NoScreen, Some(library));
+    let (session, player) = start_in(&params, SHARED.path());
     (params, session, player)
+}
+
+fn start_in(params: &Arc<BarlineParams>, folder: &Path) -> (Session, Player) {
+    let folders = Folders {
+        library: Some(folder.join("library")),
+        dragged: Some(folder.join("dragged")),
+    };
+    Session::in_folders(params.clone(), NoScreen, folders)
 }
 
 /// Until the session has done all that it was asked for, as an offline render waits.
@@ -76,6 +88,14 @@ fn settle(session: &Session, player: &mut Player) {
         player.receive();
     }
     player.receive();
+}
+
+/// The clips that a host would save now, by slot.
+fn kept(params: &BarlineParams) -> Vec<Option<SavedClip>> {
+    let clips = params.project.map(|value| value["clips"].clone());
+    let mut clips: Vec<_> = serde_json::from_value(clips).unwrap();
+    clips.resize(SLOT_COUNT, None);
+    clips
 }
 
 /// A second of the clip from its start, as a host at that tempo hears it.

@@ -20,7 +20,7 @@ use super::slots::{Preview, Slot};
 use super::takes::Takes;
 use super::undo::Undo;
 use super::versions::Refit;
-use super::{Post, Screen, Shared};
+use super::{Folders, Post, Screen, Shared};
 use crate::params::BarlineParams;
 use crate::state::Loaded;
 use crate::view::{Message, Phase, Purpose, SlotState, Snapshot, Source, UiAction};
@@ -65,8 +65,7 @@ pub(super) struct Worker<S: Screen> {
     pub(super) keeper: Option<Keeper>,
     /// From the first look at models on.
     pub(super) shelf: Option<ShelfKeeper>,
-    /// Where the library is, when it is not the user's own.
-    pub(super) library: Option<PathBuf>,
+    pub(super) folders: Folders,
     pub(super) undo: Undo,
     pub(super) rate_hz: Option<u32>,
     pub(super) last_clip: u64,
@@ -90,7 +89,7 @@ impl<S: Screen> Worker<S> {
         inbox: Receiver<Post>,
         control: Control,
         screen: S,
-        library: Option<PathBuf>,
+        folders: Folders,
     ) -> Self {
         Self {
             params,
@@ -109,7 +108,7 @@ impl<S: Screen> Worker<S> {
             revealing: None,
             keeper: None,
             shelf: None,
-            library,
+            folders,
             undo: Undo::default(),
             rate_hz: None,
             last_clip: 0,

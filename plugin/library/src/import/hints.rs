@@ -47,7 +47,7 @@ fn of_tag(tag: &Tag, imported: &mut Imported) {
     }
     // The text as it is, where there is one: the standard form has no decimals.
     let key = tag.raw.key.to_ascii_uppercase();
-    if let (RawValue::String(text), "TKEY" | "KEY", None) =
+    if let (RawValue::String(text), "TKEY" | "KEY" | "INITIALKEY", None) =
         (&tag.raw.value, key.as_str(), &imported.key)
     {
         imported.key = Some(line(text)).filter(|key| !key.is_empty());

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use barline_engine::extend::{self, Asked};
 use barline_engine::file::{self, Recipe};
+use barline_engine::prompt::Key;
 use barline_engine::resample::resample;
 use barline_engine::{Clip, ClipFacts, Length, Precision, Sampling};
 use barline_library::import;
@@ -24,10 +25,17 @@ impl Shop {
     pub(super) fn load(&mut self, id: &str, then: Then) {
         match self.read_kept(id) {
             Ok(Some(take)) => self.say(News::Read(Box::new(take), then)),
-            Ok(None) => self.say(News::Gone(then)),
+            Ok(None) => {
+                // A slot whose clip is nowhere says so itself.
+                if !matches!(then, Then::ComeBack(_)) {
+                    let why = "this take has left the library: make it again";
+                    self.say(News::Trouble(why.into()));
+                }
+                self.say(News::Gone);
+            }
             Err(why) => {
                 self.say(News::Trouble(why));
-                self.say(News::Gone(then));
+                self.say(News::Gone);
             }
         }
     }
@@ -69,7 +77,7 @@ impl Shop {
             }
             Err(why) => {
                 self.say(News::Trouble(why));
-                self.say(News::Gone(Then::Place(slot)));
+                self.say(News::Gone);
             }
         }
     }
@@ -118,6 +126,12 @@ fn read_file(path: &Path, tempo_bpm: f64, beats_per_bar: u32) -> Result<(Take, S
         beats_per_bar,
         frames: None,
     };
+    // What the file says of its key is worth more than what is heard.
+    let key_told = read
+        .key
+        .as_ref()
+        .and_then(|key| key.parse::<Key>().ok())
+        .map(|key| key.to_string());
     let (length, key, fitted, told) = match extend::adopt(&channels, rate_hz, &asked) {
         Ok(loops) => {
             channels = loops.channels;
@@ -161,7 +175,7 @@ fn read_file(path: &Path, tempo_bpm: f64, beats_per_bar: u32) -> Result<(Take, S
         precision: Precision::F32,
         length,
         made_at_bpm: None,
-        key,
+        key: key_told.or(key),
         fitted,
         steps: 0,
         generate_seconds: 0.0,
