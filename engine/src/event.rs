@@ -139,10 +139,9 @@ pub struct ClipFacts {
     /// this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_at_bpm: Option<f64>,
-    /// What was done to it since it was made, in words: part of it, backwards, another pitch. Making it
-    /// again gives what it was before.
+    /// What was done to it since it was made. Making it again gives what it was before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub edited: Option<String>,
+    pub edited: Option<Edited>,
     /// Key asked for.
     pub key: Option<String>,
     /// How it was fitted to its bars, if it was.
@@ -157,11 +156,21 @@ pub struct ClipFacts {
     pub version: String,
 }
 
+/// A clip that is no longer as it was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edited {
+    /// In words: a part of it, backwards, another pitch.
+    pub how: String,
+    /// Its length before.
+    pub whole: Length,
+}
+
 impl ClipFacts {
     /// Length that the model was asked for.
     #[must_use]
     pub fn made_length(&self) -> Length {
-        match (self.length, self.made_at_bpm) {
+        let whole = self.edited.as_ref().map(|edited| edited.whole);
+        match (whole.unwrap_or(self.length), self.made_at_bpm) {
             (
                 Length::Bars {
                     bars,
@@ -193,9 +202,10 @@ impl ClipFacts {
     /// The facts of the same take when it is played at another tempo, before it is fitted to it.
     #[must_use]
     pub fn played_at(&self, played_bpm: f64) -> Self {
-        let made = self.made_length();
-        let made_bpm = made.tempo_bpm().filter(|bpm| *bpm != played_bpm);
-        let length = match made {
+        // An edited clip stays as long as it is.
+        let made_bpm = self.made_at_bpm.or(self.length.tempo_bpm());
+        let made_bpm = made_bpm.filter(|bpm| *bpm != played_bpm);
+        let length = match self.length {
             Length::Bars {
                 bars,
                 beats_per_bar,

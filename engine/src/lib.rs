@@ -32,6 +32,6 @@ pub mod weights;
 pub mod worker;
 
 pub use error::EngineError;
-pub use event::{AudioChunk, Clip, ClipFacts, EngineEvent};
+pub use event::{AudioChunk, Clip, ClipFacts, Edited, EngineEvent};
 pub use request::{Fit, GenerateRequest, Length, ModelSource, Precision, Reroll, Sampling};
 pub use worker::{Engine, HeldModel, Job, JobId, Limits, QueueEntry};

@@ -16,6 +16,10 @@ use super::waiting::{at_rate, interrupts, try_place, wait_with_progress};
 /// Runs the command.
 pub(crate) fn run(args: &RegenerateArgs) -> Result<(), Failure> {
     let recipe = Recipe::read(&args.file)?;
+    if let Some(edited) = &recipe.facts.edited {
+        let how = &edited.how;
+        eprintln!("this file was edited ({how}): what is made again is the clip as it was before");
+    }
     let out = args.out.clone().unwrap_or_else(|| beside(args));
     file::check(&out, recipe.depth)?;
     try_place(&out)?;

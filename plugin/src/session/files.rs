@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use barline_engine::{ClipFacts, Length};
+use barline_engine::{ClipFacts, Edited, Length};
 
 use super::Screen;
 use super::keeper::Then;
@@ -190,9 +190,20 @@ fn as_it_sounds(
     if told.is_empty() {
         return (facts, channels);
     }
+    let how = told.join(", ");
+    let edited = match &facts.edited {
+        Some(before) => Edited {
+            how: format!("{}; {how}", before.how),
+            whole: before.whole,
+        },
+        None => Edited {
+            how,
+            whole: facts.length,
+        },
+    };
     let facts = ClipFacts {
         length: part_length(facts.length, end_beats - start_beats),
-        edited: Some(told.join(", ")),
+        edited: Some(edited),
         ..facts
     };
     (facts, channels)

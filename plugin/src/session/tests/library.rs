@@ -214,6 +214,11 @@ fn a_slots_file_is_as_it_sounds_and_the_same_each_time() {
     session.handle().send(UiAction::Tune(0, settings));
     let part = file(&mut player, Purpose::Drag);
     assert_ne!(part, whole);
+    let recipe = barline_engine::file::Recipe::read(&part).unwrap();
+    let edited = recipe.facts.edited.clone().unwrap();
+    assert_eq!(edited.how, "beats 2 to 4, reversed");
+    assert_eq!(recipe.facts.made_length(), facts().length);
+    assert_ne!(recipe.facts.length, facts().length);
     let samples = |path: &Path| -> Vec<i32> {
         let mut wav = hound::WavReader::open(path).unwrap();
         wav.samples::<i32>().map(Result::unwrap).collect()
