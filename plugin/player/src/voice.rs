@@ -128,7 +128,8 @@ impl Voice {
             let over = (pace.mend_frames as f64).max(SLEW_FRAMES);
             self.correction = (error / over).max(-0.75 * speed);
         }
-        if grid.exact() && self.position - ideal > grid.loop_frames() / 2.0 {
+        let round = self.position - ideal > grid.loop_frames() / 2.0;
+        if grid.exact() && error.abs() <= 1.0 && round {
             // The grid is round already, by half a frame at most: so are we.
             self.position = 0.0;
         }
