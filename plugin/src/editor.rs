@@ -32,7 +32,7 @@ mod waveform;
 // Outside this folder, because the tests read and write pictures and the panel may not.
 #[cfg(test)]
 #[path = "../tests/panel/panel.rs"]
-mod tests;
+mod panel_tests;
 
 use std::sync::Arc;
 

@@ -9,9 +9,10 @@ use super::desk::{Desk, Grip, Scene, Zoom};
 use super::pads::NOTES;
 use super::theme::{self, QUIET, TEXT};
 use super::waveform::{self, Axis, Picture};
-use super::{status, tune};
+use super::{row, status, tune};
 use crate::state::{Project, SlotSettings};
-use crate::view::{ClipView, SlotState, UiAction};
+use crate::view::{ClipView, Rights, SlotState, UiAction};
+use crate::wording;
 
 /// So near to a marker the pointer takes it.
 const REACH: f32 = 8.0;
@@ -73,20 +74,40 @@ fn heading(ui: &mut Ui, scene: Scene, project: &Project, asks: &mut Vec<UiAction
         }
         right -= 52.0;
     }
+    let rest = rect.with_max_x(right);
+    let hover = ui.interact(rest, ui.scope_id().with("slot's story"), Sense::hover());
     let painter = ui.painter();
-    let score = view.clip.as_ref().and_then(|clip| clip.facts.as_ref());
-    if let Some(fitted) = score.and_then(|facts| facts.fitted.as_ref()) {
-        let text = format!("Score {}", fitted.score.total);
-        right = controls::badge(painter, pos2(right, rect.center().y), &text, theme::GOOD) - 8.0;
+    let y = rect.center().y;
+    let facts = view.clip.as_ref().and_then(|clip| clip.facts.as_ref());
+    if let Some(facts) = facts {
+        let (text, ink) = row::rights(Rights::said(&facts.rights));
+        right = controls::badge(painter, pos2(right, y), text, ink) - 6.0;
+        if let Some(fitted) = &facts.fitted {
+            let text = format!("score {}", fitted.score.total);
+            right = controls::badge(painter, pos2(right, y), &text, theme::GOOD) - 6.0;
+        }
+        if facts.edited.is_some() {
+            right = controls::badge(painter, pos2(right, y), "edited", QUIET) - 6.0;
+        }
     }
-    let at = pos2(rect.left(), rect.center().y);
+    let at = pos2(rect.left(), y);
     let end = controls::line(painter, at, NOTES[slot], theme::strong(13.0), QUIET, 60.0);
     let (name, ink) = match &view.clip {
         Some(clip) => (clip.prompt.as_str(), TEXT),
         None => ("Empty slot", QUIET),
     };
-    let at = pos2(end + 10.0, rect.center().y);
-    controls::line(painter, at, name, theme::strong(13.0), ink, right - at.x);
+    let at = pos2(end + 10.0, y);
+    controls::line(
+        painter,
+        at,
+        name,
+        theme::strong(13.0),
+        ink,
+        right - at.x - 4.0,
+    );
+    if let Some(facts) = facts {
+        hover.on_hover_text(wording::story(facts));
+    }
 }
 
 fn picture(

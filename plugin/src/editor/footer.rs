@@ -88,7 +88,7 @@ fn slot(ui: &mut Ui, scene: Scene, project: &Project, desk: &mut Desk, asks: &mu
 fn playing(ui: &mut Ui, scene: Scene) {
     let Scene { params, setter, .. } = scene;
     let hint = "What launches wait for, when new loops are heard, and outputs";
-    popup(ui, "Playing", false, hint, |ui| {
+    popup(ui, "Timing", false, hint, |ui| {
         ui.set_width(330.0);
         let heading = |ui: &mut Ui, text: &str| {
             ui.label(RichText::new(text).font(theme::small()).color(QUIET));

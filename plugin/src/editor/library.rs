@@ -10,31 +10,34 @@ use super::icon::Icon;
 use super::theme::{self, ACCENT, ERROR, QUIET, ROW};
 use super::{picks, row, side};
 use crate::state::Project;
-use crate::view::{LibraryAction, LibraryView, Source, TakeView, UiAction};
+use crate::view::{Find, LibraryAction, LibraryView, Source, TakeView, UiAction};
 use crate::wording::{self, KEYS};
 
 /// Tempi between which no tempo is looked for.
 const ANY_BPM: (f64, f64) = (40.0, 240.0);
 const GIGABYTE: f64 = 1e9;
+/// Hosts grow slow with projects that are larger.
+const MOST_CARRIED_MIB: u32 = 1_024;
 
 /// Draws it.
 pub(super) fn show(
     ui: &mut Ui,
     scene: Scene,
-    project: &Project,
+    project: &mut Project,
     desk: &mut Desk,
     asks: &mut Vec<UiAction>,
 ) {
     let library = &scene.snapshot.library;
     if let Some(trouble) = &library.trouble {
-        ui.label(RichText::new(trouble).color(ERROR));
+        ui.add(egui::Label::new(RichText::new(trouble).color(ERROR)).wrap());
+        carried(ui, project);
         return;
     }
     search(ui, desk, asks);
     if let Some((takes, bytes)) = library.prune {
         prune(ui, takes, bytes, asks);
     }
-    let foot = ROW + 8.0;
+    let foot = 2.0 * ROW + 14.0;
     let height = (ui.available_height() - foot).max(60.0);
     ScrollArea::vertical()
         .id_salt("library")
@@ -43,16 +46,21 @@ pub(super) fn show(
         .show_viewport(ui, |ui, seen| {
             ui.spacing_mut().item_spacing.y = 4.0;
             if library.takes.is_empty() {
-                let text = if library.find.text.is_empty() && library.total == 0 {
-                    "Nothing here yet. Every finished take is kept."
+                let asked = Find {
+                    limit: desk.find.limit,
+                    ..Find::default()
+                };
+                let text = if desk.find == asked {
+                    "Nothing here yet. Every finished take is kept here, with its prompt, tempo, key and rights.\n\nAudio files that you drop on a slot are kept too."
                 } else {
-                    "Nothing fits. Try fewer words."
+                    "Nothing fits. Try fewer words, or any key and tempo."
                 };
                 side::nothing(ui, text);
             }
             list(ui, seen, library, scene, project, desk, asks);
         });
     foot_line(ui, library, asks);
+    carried(ui, project);
 }
 
 /// Only what is seen is drawn: a library has thousands of takes.
@@ -189,7 +197,7 @@ fn prune(ui: &mut Ui, takes: u64, bytes: u64, asks: &mut Vec<UiAction>) {
         );
         ui.label(text);
         ui.horizontal(|ui| {
-            let size = vec2(110.0, ROW);
+            let size = vec2(124.0, ROW);
             if controls::button(ui, "Move to the bin", size, Weight::Main, true).clicked() {
                 asks.push(UiAction::Library(LibraryAction::Prune(true)));
             }
@@ -213,8 +221,10 @@ fn foot_line(ui: &mut Ui, library: &LibraryView, asks: &mut Vec<UiAction>) {
         let ink = if over { ACCENT } else { QUIET };
         ui.label(RichText::new(text).font(theme::small()).color(ink));
         let mut limit = library.limit_bytes as f64 / GIGABYTE;
+        // A limit that was set elsewhere, or is not known yet, is shown as it is.
         let value = DragValue::new(&mut limit)
             .range(0.1..=1_000.0)
+            .clamp_existing_to_range(false)
             .speed(0.1)
             .max_decimals(1)
             .suffix(" GB");
@@ -224,4 +234,52 @@ fn foot_line(ui: &mut Ui, library: &LibraryView, asks: &mut Vec<UiAction>) {
             asks.push(UiAction::Library(LibraryAction::Limit(bytes)));
         }
     });
+}
+
+/// How much of what lies in the slots is saved in the host's project.
+fn carried(ui: &mut Ui, project: &mut Project) {
+    ui.horizontal(|ui| {
+        let text = RichText::new("Saved in the project: up to").font(theme::small());
+        ui.label(text.color(QUIET));
+        let value = DragValue::new(&mut project.carry_mib)
+            .range(0..=MOST_CARRIED_MIB)
+            .clamp_existing_to_range(false)
+            .speed(0.25)
+            .custom_formatter(|mib, _| match mib as u32 {
+                0 => "no clips".to_owned(),
+                mib => format!("{mib} MiB"),
+            })
+            .custom_parser(carried_from);
+        ui.add(value).on_hover_text(
+            "The slots' clips travel inside the host's project, so that it opens whole on another machine.\nWhat does not fit is looked up in the library there, or made again from prompt and seed. 0: no clips.",
+        );
+    });
+}
+
+/// `32`, `32 MiB`, `no clips`.
+fn carried_from(text: &str) -> Option<f64> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("no clips") {
+        return Some(0.0);
+    }
+    let number = text.trim_end_matches(|letter: char| letter.is_alphabetic());
+    number.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_read_as_it_is_shown() {
+        for (text, mib) in [
+            ("no clips", 0.0),
+            ("0", 0.0),
+            ("32 MiB", 32.0),
+            ("8mb", 8.0),
+        ] {
+            assert_eq!(carried_from(text), Some(mib), "{text}");
+        }
+        assert_eq!(carried_from("all"), None);
+    }
 }

@@ -210,7 +210,7 @@ fn question(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAc
     ui.add(egui::Label::new(RichText::new(size).color(TEXT)).wrap());
     ui.add(egui::Label::new(RichText::new(&model.licence).color(TEXT)).wrap());
     ui.horizontal(|ui| {
-        let size = vec2(110.0, ROW);
+        let size = vec2(124.0, ROW);
         if controls::button(
             ui,
             "Agree and fetch",

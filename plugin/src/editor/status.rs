@@ -83,6 +83,8 @@ fn rest(ui: &Ui, rect: Rect, scene: Scene, project: &Project) {
         );
         let begin = pos2(rect.right() - galley.size().x, y - galley.size().y / 2.0);
         painter.galley(begin, galley, QUIET);
+        let hover = ui.interact(rect, ui.scope_id().with("story"), Sense::hover());
+        hover.on_hover_text(wording::story(facts));
     }
 }
 
@@ -132,16 +134,23 @@ fn phase(snapshot: &Snapshot) -> String {
     }
 }
 
-/// Time left, and when the loop is first heard.
+/// When the loop is first heard, and the time left.
 fn left(phase: &Phase) -> String {
-    match phase {
-        Phase::Generating {
-            seconds_left: Some(seconds),
-            ..
-        } => format!("{} left", wording::duration(*seconds)),
-        Phase::Generating { .. } => "measuring the speed".into(),
-        _ => String::new(),
-    }
+    let Phase::Generating {
+        seconds_left,
+        sound_in_seconds,
+        ..
+    } = phase
+    else {
+        return String::new();
+    };
+    let mut parts = Vec::new();
+    parts.extend(sound_in_seconds.map(|wait| format!("heard in {}", wording::duration(wait))));
+    parts.push(match seconds_left {
+        Some(left) => format!("{} left", wording::duration(*left)),
+        None => "measuring the speed".into(),
+    });
+    parts.join(" · ")
 }
 
 fn share(phase: &Phase) -> Option<f32> {
@@ -150,6 +159,7 @@ fn share(phase: &Phase) -> Option<f32> {
             Some((*step as f32 / *steps as f32).clamp(0.0, 1.0))
         }
         Phase::Loading { done } => *done,
+        Phase::Finishing => Some(1.0),
         _ => None,
     }
 }

@@ -141,7 +141,8 @@ fn grid(painter: &Painter, rect: Rect, inside: Rect, clip: &ClipView, axis: Axis
         }
         let number = beat / a_bar;
         if bar && number.is_multiple_of(every) {
-            let place = pos2(x + 6.0, rect.top() + RULER / 2.0 + 0.5);
+            // Beside the flags of start and end.
+            let place = pos2(x + 13.0, rect.top() + RULER / 2.0 + 0.5);
             let text = (number + 1).to_string();
             painter.text(place, Align2::LEFT_CENTER, text, theme::small(), QUIET);
         } else if axis.beat_width() > 60.0 {

@@ -6,6 +6,7 @@
 mod behaviour;
 mod lists;
 mod pictures;
+mod places;
 mod raster;
 mod rig;
 mod samples;

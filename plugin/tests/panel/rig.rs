@@ -220,19 +220,33 @@ impl Rig {
     }
 
     pub(super) fn seek(&self, text: &str) -> Option<Pos2> {
-        fn search(shape: &egui::Shape, text: &str) -> Option<Pos2> {
+        let begins = |(drawn, place): (String, Pos2)| drawn.starts_with(text).then_some(place);
+        self.texts().into_iter().find_map(begins)
+    }
+
+    /// The middles of all texts that are this and nothing more, in the order in which they were drawn.
+    pub(super) fn exactly(&self, text: &str) -> Vec<Pos2> {
+        let is = |(drawn, place): (String, Pos2)| (drawn == text).then_some(place);
+        self.texts().into_iter().filter_map(is).collect()
+    }
+
+    /// All texts that were drawn, with their middles.
+    pub(super) fn texts(&self) -> Vec<(String, Pos2)> {
+        fn collect(shape: &egui::Shape, into: &mut Vec<(String, Pos2)>) {
             match shape {
-                egui::Shape::Vec(shapes) => shapes.iter().find_map(|shape| search(shape, text)),
-                egui::Shape::Text(shape) if shape.galley.text().starts_with(text) => {
-                    Some(shape.pos + shape.galley.size() / 2.0)
+                egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| collect(shape, into)),
+                egui::Shape::Text(shape) => {
+                    let middle = shape.pos + shape.galley.size() / 2.0;
+                    into.push((shape.galley.text().to_owned(), middle));
                 }
-                _ => None,
+                _ => {}
             }
         }
-        let shapes = &self.output.as_ref()?.shapes;
-        shapes
-            .iter()
-            .find_map(|clipped| search(&clipped.shape, text))
+        let mut texts = Vec::new();
+        for clipped in self.output.iter().flat_map(|output| &output.shapes) {
+            collect(&clipped.shape, &mut texts);
+        }
+        texts
     }
 
     /// A place on a slot's picture.

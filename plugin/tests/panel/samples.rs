@@ -99,7 +99,7 @@ fn facts(prompt: &str, seed: u64, bars: u32, tempo_bpm: f64, key: &str, total: u
         edited: None,
         model: "Barline Starter".to_owned(),
         model_sha256: "6f2d".to_owned(),
-        rights: "yours, also to sell".to_owned(),
+        rights: "Clips belong to whoever makes them, commercial use included.".to_owned(),
         seed,
         sampling: Sampling::default(),
         precision: Precision::Q8,
