@@ -196,7 +196,7 @@ impl Pad<'_> {
             let ink = if heard { ACCENT } else { WAVE };
             waveform::small(
                 painter,
-                inside.with_min_y(inside.top() + 12.0),
+                inside.with_min_y(inside.top() + 15.0),
                 &clip.peaks,
                 ink,
             );
@@ -241,7 +241,7 @@ impl Pad<'_> {
             );
         } else if self.view.clip.is_some() && !self.view.making {
             let square =
-                Rect::from_center_size(pos2(note.right() + 10.0, note.center().y), vec2(8.0, 8.0));
+                Rect::from_center_size(pos2(note.right() + 8.0, note.center().y), vec2(7.0, 7.0));
             let lit = launch.hovered();
             let icon = if lit && self.launched {
                 Icon::Stop

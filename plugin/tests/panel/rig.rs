@@ -224,6 +224,31 @@ impl Rig {
         self.texts().into_iter().find_map(begins)
     }
 
+    /// The same in a part of the panel: pads and lists may name the same clip.
+    pub(super) fn find_in(&self, part: Rect, text: &str) -> Pos2 {
+        self.texts()
+            .into_iter()
+            .find(|(drawn, place)| part.contains(*place) && drawn.starts_with(text))
+            .unwrap_or_else(|| panic!("{text:?} is not drawn in {part:?}"))
+            .1
+    }
+
+    /// The side panel, where there is room for it beside the rest.
+    pub(super) fn side(&self) -> Rect {
+        let window = Rect::from_min_size(Pos2::ZERO, vec2(self.size.0, self.size.1));
+        window.with_min_x(window.right() - 330.0)
+    }
+
+    /// All that lies below the pads.
+    pub(super) fn card(&self) -> Rect {
+        let pads = self.desk.pads[0].expect("the pads were drawn");
+        let last = self.desk.pads[7].expect("the pads were drawn");
+        Rect::from_min_max(
+            pos2(pads.left(), pads.bottom()),
+            pos2(last.right(), self.size.1 - 40.0),
+        )
+    }
+
     /// The middles of all texts that are this and nothing more, in the order in which they were drawn.
     pub(super) fn exactly(&self, text: &str) -> Vec<Pos2> {
         let is = |(drawn, place): (String, Pos2)| (drawn == text).then_some(place);
