@@ -99,7 +99,8 @@ class Panel:
     def ready(self) -> bool:
         """The button says Generate: it is filled with the accent. Its left end is free of text."""
         edge = self.around("generate", 4, 20, dx=-50).reshape(-1, 3)
-        return bool((abs(edge - ACCENT) < 40).all())
+        # Under the pointer it is lighter.
+        return bool((abs(edge - ACCENT) < 60).all())
 
     def accented(self, name: str, width: int, height: int, dy=0) -> int:
         """Pixels there that have the accent's colour."""
@@ -247,7 +248,7 @@ def search(panel: Panel, found: dict):
         """Pixels in the colour of pictures of takes, in the list."""
         part = panel.around("library empty", 240, 160, dy=60).reshape(-1, 3)
         wave = numpy.array([0x9A, 0xA6, 0xC2])
-        return int((abs(part - wave) < 24).all(axis=1).sum())
+        return int((abs(part - wave) < 8).all(axis=1).sum())
 
     panel.click("tab library")
     found["listed"] = until(lambda: rows() > 20, 5.0)
@@ -271,8 +272,9 @@ def use_editor(plugin, folder: Path, closed: threading.Event, found: dict):
         panel = Panel(folder)
         found["size"] = (panel.width, panel.height)
         keys = HostKeys(panel.window)
-        write_and_make(panel, keys, found)
+        # Hosts process all the time, and take parameters over when they do.
         sound = Sound(plugin)
+        write_and_make(panel, keys, found)
         play(panel, keys, sound, found)
         sound.end()
         search(panel, found)

@@ -91,7 +91,8 @@ fn heading(ui: &mut Ui, scene: Scene, project: &Project, asks: &mut Vec<UiAction
         }
     }
     let at = pos2(rect.left(), y);
-    let end = controls::line(painter, at, NOTES[slot], theme::strong(13.0), QUIET, 60.0);
+    let key = format!("{} · {}", slot + 1, NOTES[slot]);
+    let end = controls::line(painter, at, &key, theme::strong(13.0), QUIET, 70.0);
     let (name, ink) = match &view.clip {
         Some(clip) => (clip.prompt.as_str(), TEXT),
         None => ("Empty slot", QUIET),

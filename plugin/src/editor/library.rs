@@ -98,6 +98,7 @@ fn list(
                 id: id.clone(),
                 name: take.name.clone(),
                 tags: take.tags.join(", "),
+                asked: None,
             });
         }
         if open {
@@ -117,7 +118,7 @@ fn unfolded(ui: &mut Ui, take: &TakeView, id: &str, desk: &mut Desk, asks: &mut 
         let given = editing.name.trim();
         if name.lost_focus() && !given.is_empty() && given != take.name {
             let action = LibraryAction::Rename(id.to_owned(), given.to_owned());
-            asks.push(UiAction::Library(action));
+            once(&mut editing.asked, action, asks);
         }
     });
     let mut binned = false;
@@ -131,7 +132,8 @@ fn unfolded(ui: &mut Ui, take: &TakeView, id: &str, desk: &mut Desk, asks: &mut 
             .filter(|tag| !tag.is_empty())
             .collect();
         if field.lost_focus() && tags != take.tags {
-            asks.push(UiAction::Library(LibraryAction::Tags(id.to_owned(), tags)));
+            let action = LibraryAction::Tags(id.to_owned(), tags);
+            once(&mut editing.asked, action, asks);
         }
         let size = vec2(52.0, ROW);
         let bin = controls::button(ui, "Bin", size, Weight::Plain, true);
@@ -142,6 +144,15 @@ fn unfolded(ui: &mut Ui, take: &TakeView, id: &str, desk: &mut Desk, asks: &mut 
         desk.editing = None;
     }
     ui.add_space(4.0);
+}
+
+/// Asks for a change unless it was the last that was asked for: a field loses its focus by Enter and then by
+/// the click elsewhere.
+fn once(asked: &mut Option<LibraryAction>, action: LibraryAction, asks: &mut Vec<UiAction>) {
+    if asked.as_ref() != Some(&action) {
+        *asked = Some(action.clone());
+        asks.push(UiAction::Library(action));
+    }
 }
 
 fn search(ui: &mut Ui, desk: &mut Desk, asks: &mut Vec<UiAction>) {
@@ -212,11 +223,9 @@ fn prune(ui: &mut Ui, takes: u64, bytes: u64, asks: &mut Vec<UiAction>) {
 /// How many, how large, and how large at most.
 fn foot_line(ui: &mut Ui, library: &LibraryView, asks: &mut Vec<UiAction>) {
     ui.horizontal(|ui| {
-        let text = format!(
-            "{} takes · {} of",
-            library.total,
-            wording::size(library.bytes)
-        );
+        let takes = if library.total == 1 { "take" } else { "takes" };
+        let (total, size) = (library.total, wording::size(library.bytes));
+        let text = format!("{total} {takes} · {size} of");
         let over = library.bytes > library.limit_bytes;
         let ink = if over { ACCENT } else { QUIET };
         ui.label(RichText::new(text).font(theme::small()).color(ink));

@@ -73,7 +73,7 @@ fn card(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction
             Sense::hover(),
         )
         .on_hover_text(&model.licence);
-        small(ui, &model.good_at);
+        small(ui, &format!("Good at {}", model.good_at));
         let needs = figures(model);
         if !needs.is_empty() {
             small(ui, &needs);

@@ -11,3 +11,4 @@ mod raster;
 mod rig;
 mod samples;
 mod setter;
+mod telling;

@@ -64,7 +64,11 @@ impl Rig {
     /// Draws a frame in which these events happen.
     pub(super) fn frame(&mut self, events: Vec<Event>) {
         self.seconds += 0.1;
-        let events = std::iter::once(Event::ModifiersChanged(self.modifiers))
+        // A frame in which nothing happens has no events: egui draws again after any.
+        let changed = self.ctx.input(|input| input.modifiers) != self.modifiers;
+        let events = changed
+            .then_some(Event::ModifiersChanged(self.modifiers))
+            .into_iter()
             .chain(events)
             .collect();
         let input = RawInput {
@@ -144,6 +148,15 @@ impl Rig {
     pub(super) fn click(&mut self, place: Pos2) {
         self.press(place, true);
         self.press(place, false);
+        self.frame(Vec::new());
+    }
+
+    /// Two clicks within a fifth of a second, and the frame after them.
+    pub(super) fn double_click(&mut self, place: Pos2) {
+        for _ in 0..2 {
+            self.press(place, true);
+            self.press(place, false);
+        }
         self.frame(Vec::new());
     }
 

@@ -246,14 +246,14 @@ pub(super) fn shelf() -> Arc<[ModelView]> {
         model(
             "starter",
             "Barline Starter",
-            "Drums, bass and chords in a second; comes along.",
+            "trying things out: built in, fast, drums and simple loops",
             Rights::Commercial,
             ModelState::Here,
         ),
         model(
             "facebook/musicgen-small",
             "MusicGen Small",
-            "Every style, fast enough for a laptop.",
+            "sketches on any machine: the fastest of the published models",
             Rights::NonCommercial,
             ModelState::Fetching {
                 done_bytes: 812_000_000,
@@ -264,21 +264,21 @@ pub(super) fn shelf() -> Arc<[ModelView]> {
         model(
             "facebook/musicgen-medium",
             "MusicGen Medium",
-            "Truer to long prompts; a desktop's work.",
+            "long prompts: tidier than small, for about five times the work",
             Rights::NonCommercial,
             ModelState::Missing,
         ),
         model(
             "facebook/musicgen-large",
             "MusicGen Large",
-            "The finest; needs patience or 4 bits.",
+            "the best that is published, for fast machines with much memory",
             Rights::NonCommercial,
             ModelState::Partial(1_300_000_000, Some(6_500_000_000)),
         ),
         model(
             "facebook/musicgen-melody",
             "MusicGen Melody",
-            "Follows a melody.",
+            "following a melody that is given as sound",
             Rights::NonCommercial,
             ModelState::NotRun("Its melodies come in a later version".to_owned()),
         ),
