@@ -95,6 +95,7 @@ fn heading(ui: &mut Ui, scene: Scene, project: &Project, asks: &mut Vec<UiAction
     let end = controls::line(painter, at, &key, theme::strong(13.0), QUIET, 70.0);
     let (name, ink) = match &view.clip {
         Some(clip) => (clip.prompt.as_str(), TEXT),
+        None if view.making => ("New loop", TEXT),
         None => ("Empty slot", QUIET),
     };
     let at = pos2(end + 10.0, y);
@@ -124,14 +125,25 @@ fn picture(
     let view = &scene.snapshot.slots[slot];
     let Some(clip) = &view.clip else {
         desk.zoom = Zoom::default();
-        let text = if view.missing.is_some() {
-            "This clip did not come along with the project: click its pad to make it again"
-        } else if scene.snapshot.phase.busy() {
-            "Your loop appears here as it is made"
+        let (what, how) = if view.missing.is_some() {
+            (
+                "This clip did not come along with the project",
+                "Click its pad to make it again from its prompt and seed",
+            )
+        } else if view.making {
+            (
+                "Your loop appears here as it is made",
+                "You hear it on the grid before it is finished",
+            )
         } else {
-            "Your loop appears here. Press Generate, or drop an audio file."
+            (
+                "Your loop appears here",
+                "Describe it and press Enter, pick a preset, or drop an audio file on a slot",
+            )
         };
-        waveform::empty(ui.painter(), rect, text);
+        let bars = u32::try_from(scene.params.bars.value()).unwrap_or(1);
+        let a_bar = scene.live.beats_per_bar().unwrap_or(project.beats_per_bar);
+        waveform::empty(ui.painter(), rect, bars, a_bar, what, how);
         return;
     };
     let axis = Axis::new(rect, clip.beats, desk.zoom);

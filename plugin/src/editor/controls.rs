@@ -194,7 +194,7 @@ pub(crate) fn set<P: Param>(setter: &ParamSetter, param: &P, value: P::Plain) {
 }
 
 /// A colour as a wash over a card.
-fn tint(color: Color32) -> Color32 {
+pub(super) fn tint(color: Color32) -> Color32 {
     let mix = |ground: u8, ink: u8| ((u16::from(ground) * 84 + u16::from(ink) * 16) / 100) as u8;
     let ground = theme::CARD;
     Color32::from_rgb(

@@ -73,7 +73,11 @@ fn popup(ui: &mut Ui, text: &str, on: bool, hint: &str, inside: impl FnOnce(&mut
     let button = controls::chip(ui, text, on).on_hover_text(hint);
     Popup::menu(&button)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
-        .show(inside);
+        .show(|ui| {
+            // A menu's buttons have no frames; these are fields.
+            ui.reset_style();
+            inside(ui);
+        });
 }
 
 /// How the selected slot plays, where the card has no room for it.

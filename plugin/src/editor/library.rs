@@ -2,7 +2,7 @@
 //!
 //! Window thread.
 
-use egui::{DragValue, RichText, ScrollArea, Ui, vec2};
+use egui::{Align, DragValue, Layout, RichText, ScrollArea, Ui, vec2};
 
 use super::controls::{self, Weight};
 use super::desk::{Desk, Editing, Scene};
@@ -30,14 +30,14 @@ pub(super) fn show(
     let library = &scene.snapshot.library;
     if let Some(trouble) = &library.trouble {
         ui.add(egui::Label::new(RichText::new(trouble).color(ERROR)).wrap());
-        carried(ui, project);
+        ui.horizontal(|ui| carried(ui, project));
         return;
     }
     search(ui, desk, asks);
     if let Some((takes, bytes)) = library.prune {
         prune(ui, takes, bytes, asks);
     }
-    let foot = 2.0 * ROW + 14.0;
+    let foot = ROW + 8.0;
     let height = (ui.available_height() - foot).max(60.0);
     ScrollArea::vertical()
         .id_salt("library")
@@ -59,8 +59,7 @@ pub(super) fn show(
             }
             list(ui, seen, library, scene, project, desk, asks);
         });
-    foot_line(ui, library, asks);
-    carried(ui, project);
+    foot_line(ui, library, project, asks);
 }
 
 /// Only what is seen is drawn: a library has thousands of takes.
@@ -220,12 +219,12 @@ fn prune(ui: &mut Ui, takes: u64, bytes: u64, asks: &mut Vec<UiAction>) {
     });
 }
 
-/// How many, how large, and how large at most.
-fn foot_line(ui: &mut Ui, library: &LibraryView, asks: &mut Vec<UiAction>) {
+/// How many, how large, how large at most, and how much of it projects carry.
+fn foot_line(ui: &mut Ui, library: &LibraryView, project: &mut Project, asks: &mut Vec<UiAction>) {
     ui.horizontal(|ui| {
         let takes = if library.total == 1 { "take" } else { "takes" };
         let (total, size) = (library.total, wording::size(library.bytes));
-        let text = format!("{total} {takes} · {size} of");
+        let text = format!("{total} {takes}, {size} of");
         let over = library.bytes > library.limit_bytes;
         let ink = if over { ACCENT } else { QUIET };
         ui.label(RichText::new(text).font(theme::small()).color(ink));
@@ -242,27 +241,27 @@ fn foot_line(ui: &mut Ui, library: &LibraryView, asks: &mut Vec<UiAction>) {
             let bytes = (limit * GIGABYTE).round() as u64;
             asks.push(UiAction::Library(LibraryAction::Limit(bytes)));
         }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            carried(ui, project)
+        });
     });
 }
 
-/// How much of what lies in the slots is saved in the host's project.
+/// How much of what lies in the slots is saved in the host's project; laid out from the right.
 fn carried(ui: &mut Ui, project: &mut Project) {
-    ui.horizontal(|ui| {
-        let text = RichText::new("Saved in the project: up to").font(theme::small());
-        ui.label(text.color(QUIET));
-        let value = DragValue::new(&mut project.carry_mib)
-            .range(0..=MOST_CARRIED_MIB)
-            .clamp_existing_to_range(false)
-            .speed(0.25)
-            .custom_formatter(|mib, _| match mib as u32 {
-                0 => "no clips".to_owned(),
-                mib => format!("{mib} MiB"),
-            })
-            .custom_parser(carried_from);
-        ui.add(value).on_hover_text(
-            "The slots' clips travel inside the host's project, so that it opens whole on another machine.\nWhat does not fit is looked up in the library there, or made again from prompt and seed. 0: no clips.",
-        );
-    });
+    let hint = "The slots' clips are saved inside the host's project up to so much, so that it opens whole on another machine.\nWhat does not fit is looked up in the library there, or made again from prompt and seed. 0: no clips are saved.";
+    let value = DragValue::new(&mut project.carry_mib)
+        .range(0..=MOST_CARRIED_MIB)
+        .clamp_existing_to_range(false)
+        .speed(0.25)
+        .custom_formatter(|mib, _| match mib as u32 {
+            0 => "no clips".to_owned(),
+            mib => format!("{mib} MiB"),
+        })
+        .custom_parser(carried_from);
+    ui.add(value).on_hover_text(hint);
+    let text = RichText::new("Project").font(theme::small()).color(QUIET);
+    ui.label(text).on_hover_text(hint);
 }
 
 /// `32`, `32 MiB`, `no clips`.

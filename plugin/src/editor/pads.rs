@@ -124,7 +124,7 @@ impl Pad<'_> {
         }
         match &self.view.clip {
             Some(clip) => clip.prompt.clone(),
-            None if self.view.making => "Making…".to_owned(),
+            None if self.view.making => "New loop".to_owned(),
             None => String::new(),
         }
     }

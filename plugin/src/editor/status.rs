@@ -2,7 +2,8 @@
 //!
 //! Window thread.
 
-use egui::{Align, CornerRadius, Layout, Rect, RichText, Sense, Ui, UiBuilder, pos2, vec2};
+use egui::text::LayoutJob;
+use egui::{Align, CornerRadius, FontId, Layout, Rect, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::controls::{self, Weight};
 use super::desk::Scene;
@@ -99,8 +100,22 @@ fn line(ui: &mut Ui, rect: Rect, message: &Message, asks: &mut Vec<UiAction>) {
     ui.scope_builder(builder, |ui| {
         let close = controls::button(ui, "OK", vec2(40.0, 22.0), Weight::Plain, true);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let label = egui::Label::new(RichText::new(text).color(color)).truncate();
-            ui.add(label).on_hover_text(text);
+            // What is too long for a line is set in two, smaller.
+            let room = ui.available_width();
+            let long = ui
+                .painter()
+                .layout_no_wrap(text.clone(), theme::body(), color)
+                .size()
+                .x
+                > room;
+            let font = if long {
+                FontId::proportional(11.0)
+            } else {
+                theme::body()
+            };
+            let mut job = LayoutJob::simple(text.clone(), font, color, room);
+            job.wrap.max_rows = if long { 2 } else { 1 };
+            ui.label(job).on_hover_text(text);
         });
         if close.clicked() {
             asks.push(UiAction::Dismiss);

@@ -6,11 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use egui::{Event, Pos2, ViewportId, pos2};
+use egui::{Color32, Event, Pos2, Shape, ViewportId, pos2};
 
+use super::super::desk::Tab;
+use super::super::theme;
 use super::rig::Rig;
 use super::samples;
-use crate::view::{Phase, UiAction};
+use crate::view::{Message, Phase, UiAction};
 
 const SIZE: (f32, f32) = (1000.0, 640.0);
 
@@ -134,5 +136,44 @@ fn an_idle_panel_asks_for_no_other_frame() {
         let output = rig.output.as_ref().expect("a frame was drawn");
         let delay = output.viewport_output[&ViewportId::ROOT].repaint_delay;
         assert!(delay > Duration::from_secs(3_600), "{delay:?}");
+    }
+}
+
+#[test]
+fn text_is_written_in_inks_whose_contrast_is_tested() {
+    fn inks(shape: &Shape, into: &mut Vec<(String, Color32)>) {
+        match shape {
+            Shape::Vec(shapes) => shapes.iter().for_each(|shape| inks(shape, into)),
+            Shape::Text(text) => {
+                for section in &text.galley.job.sections {
+                    let ink = match (text.override_text_color, section.format.color) {
+                        (Some(ink), _) => ink,
+                        (None, Color32::PLACEHOLDER) => text.fallback_color,
+                        (None, ink) => ink,
+                    };
+                    into.push((text.galley.text().to_owned(), ink));
+                }
+            }
+            _ => {}
+        }
+    }
+    for tab in [Tab::Takes, Tab::Library, Tab::Models] {
+        let mut rig = Rig::new((1200.0, 800.0));
+        samples::generating(&mut rig);
+        rig.snapshot.library = samples::library();
+        rig.snapshot.shelf = samples::shelf();
+        rig.snapshot.message = Some(Message::Error("The disk is full".into()));
+        rig.desk.tab = tab;
+        rig.desk.zoom.width = 0.2;
+        rig.settle();
+        let mut drawn = Vec::new();
+        for clipped in &rig.output.as_ref().expect("a frame was drawn").shapes {
+            inks(&clipped.shape, &mut drawn);
+        }
+        assert!(drawn.len() > 60, "{}", drawn.len());
+        for (text, ink) in drawn {
+            let known = theme::INKS.contains(&ink) || ink == theme::ON_ACCENT;
+            assert!(known, "{text:?} is written in {ink:?}");
+        }
     }
 }
