@@ -320,7 +320,9 @@ fn markers_snap_to_beats_and_alt_leaves_them() {
             UiAction::Tune(0, settings) => Some(settings),
             _ => None,
         });
-        tuned.last().expect("the slot was tuned")
+        tuned
+            .fold(None, |_, last| Some(last))
+            .expect("the slot was tuned")
     };
     // The bars' numbers lie at the top of the picture, a bar's line to their left.
     let two = rig.find_in(rig.card(), "2");

@@ -124,10 +124,8 @@ fn listen(window: Window, line: &Line) -> Result<(), Lost> {
                     send(&line.connection, window, key, EventMask::KEY_PRESS)?;
                 }
             }
-            Event::KeyRelease(key) => {
-                if std::mem::take(&mut held[usize::from(key.detail)]) {
-                    send(&line.connection, window, key, EventMask::KEY_RELEASE)?;
-                }
+            Event::KeyRelease(key) if std::mem::take(&mut held[usize::from(key.detail)]) => {
+                send(&line.connection, window, key, EventMask::KEY_RELEASE)?;
             }
             Event::MappingNotify(_) => keyboard = Keyboard::read(&line.connection)?,
             Event::DestroyNotify(gone) if gone.window == window => break,
