@@ -32,7 +32,7 @@ mod waveform;
 // Outside this folder, because the tests read and write pictures and the panel may not.
 #[cfg(test)]
 #[path = "../tests/panel/panel.rs"]
-mod tests;
+mod panel_tests;
 
 use std::sync::Arc;
 
@@ -172,7 +172,9 @@ impl NiceEguiApp for Panel {
         for action in asks {
             self.session.send(action);
         }
-        frame.set_key_capture(match keys::claim(ui.ctx(), scene, &self.desk) {
+        let claim = keys::claim(ui.ctx(), scene, &self.desk);
+        self.system.keep(&claim);
+        frame.set_key_capture(match claim {
             Claim::All => KeyCapture::CaptureAll,
             Claim::Some(characters, escape) => {
                 KeyCapture::CaptureKeys(system::keys(&characters, escape))

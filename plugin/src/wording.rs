@@ -142,6 +142,34 @@ pub fn verdict(facts: &ClipFacts) -> String {
     parts.join(" · ")
 }
 
+/// All that is known of a finished loop, a line each, for whoever asks for more than the name.
+#[must_use]
+pub fn story(facts: &ClipFacts) -> String {
+    let mut lines = vec![facts.prompt.clone()];
+    lines.extend(
+        facts
+            .negative
+            .iter()
+            .map(|words| format!("Without: {words}")),
+    );
+    lines.extend(
+        facts
+            .edited
+            .iter()
+            .map(|words| format!("Since then: {words}")),
+    );
+    lines.push(verdict(facts));
+    if facts.steps > 0 {
+        lines.push(format!(
+            "Seed {} · temperature {:.2} · guidance {:.1}",
+            facts.seed, facts.sampling.temperature, facts.sampling.guidance
+        ));
+    }
+    lines.push(facts.rights.clone());
+    lines.retain(|line| !line.is_empty());
+    lines.join("\n")
+}
+
 /// What becomes of a loop at another tempo than its own: `120 → 124 BPM, pitch kept`.
 #[must_use]
 pub fn following(following: &Following) -> String {

@@ -2,6 +2,7 @@
 
 mod bundle;
 mod check;
+mod fuzz;
 mod joins;
 mod start;
 mod validate;
@@ -13,6 +14,8 @@ Usage: cargo xtask <verb>
   start                build for release, make the bundles and a first loop
   check                run everything that must hold before a change lands
   bundle [--release]   make Barline.clap and Barline.vst3 in target/bundled
+  fuzz [--blocks N] [--seed S]
+                       random hosts and sessions against the player
   joins                measure the joins of 200 loops of the starter model
   validate             try the VST3 in dawdreamer and pedalboard, with its editor open";
 
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
         Some("start") => start::run(),
         Some("check") => check::run(),
         Some("bundle") => bundle::run(args.collect()),
+        Some("fuzz") => fuzz::run(args),
         Some("joins") => joins::run(),
         Some("validate") => validate::run(),
         other => {

@@ -1,18 +1,18 @@
-//! Files between Barline's window and the rest of the desktop.
+//! Files and keys between Barline's window and the rest of the desktop.
 //!
 //! Out of the window: [`Drag`] to a host's timeline or a file manager, [`copy_files`] to the
-//! clipboard, [`save_as`], [`reveal`], and [`bin`]. Into it: [`DropTarget`].
+//! clipboard, [`save_as`], [`reveal`], and [`bin`]. Into it: [`DropTarget`]. To its host: [`HostKeys`].
 //!
 //! Everything here is called from the window's thread and returns at once; what has to wait runs
 //! on a thread of its own and is asked for its outcome later. Nothing here may block the caller,
 //! panic, or be called from the audio thread. No file that is dragged or copied is ever deleted
 //! here: hosts refer to it where it lies.
 //!
-//! | system | drag out | drops in | copy | save as | reveal | bin |
-//! |---|---|---|---|---|---|---|
-//! | X11 | XDND, written here | XDND, written here | written here | portal or zenity (`rfd`) | D-Bus or `xdg-open` | `trash` |
-//! | Windows | crate `drag` | no | `arboard` | `rfd` | `explorer` | `trash` |
-//! | macOS | crate `drag` | no | `arboard` | `rfd` | `open -R` | `trash` |
+//! | system | drag out | drops in | copy | save as | reveal | bin | keys |
+//! |---|---|---|---|---|---|---|---|
+//! | X11 | XDND, written here | XDND, written here | written here | portal or zenity (`rfd`) | D-Bus or `xdg-open` | `trash` | sent on, written here |
+//! | Windows | crate `drag` | no | `arboard` | `rfd` | `explorer` | `trash` | baseview |
+//! | macOS | crate `drag` | no | `arboard` | `rfd` | `open -R` | `trash` | baseview |
 //!
 //! Drops into the window on Windows and macOS are no work for this crate: the window's own
 //! `IDropTarget` or `NSDraggingDestination` belongs to baseview, which hands each drop to
@@ -64,6 +64,7 @@ mod bin;
 mod copy;
 mod drag;
 mod drop_target;
+mod host_keys;
 mod outcome;
 mod pending;
 mod reveal;
@@ -83,6 +84,7 @@ pub use bin::{BinError, bin};
 pub use copy::{CopyError, copy_files};
 pub use drag::Drag;
 pub use drop_target::{DropEvent, DropTarget};
+pub use host_keys::{HostKeys, Kept};
 pub use outcome::{DragError, Outcome};
 pub use pending::Pending;
 pub use reveal::{RevealError, reveal};

@@ -1,4 +1,4 @@
-//! X11: drags out (XDND source), drops in (XDND target) and the clipboard.
+//! X11: drags out (XDND source), drops in (XDND target), the clipboard, and keys for the host.
 //!
 //! Each runs on a thread and an X connection of its own, because the window's connection is
 //! baseview's. Nothing here may run on the window's thread.
@@ -11,6 +11,7 @@ pub(crate) mod clipboard;
 mod desk;
 mod door;
 pub(crate) mod drop_target;
+pub(crate) mod host_keys;
 mod offer;
 mod session;
 pub(crate) mod source;

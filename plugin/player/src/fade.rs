@@ -165,14 +165,19 @@ pub(crate) struct Gain {
 }
 
 impl Gain {
-    /// At unity.
-    pub(crate) fn new() -> Self {
+    /// At a value.
+    pub(crate) fn new(now: f32) -> Self {
         Self {
-            now: 1.0,
-            target: 1.0,
+            now,
+            target: now,
             step: 0.0,
             left_frames: 0,
         }
+    }
+
+    /// Realtime-safe. It is on its way.
+    pub(crate) fn moving(&self) -> bool {
+        self.left_frames > 0
     }
 
     /// Realtime-safe. Goes to `target` from here on; at once while nothing is to be heard.
@@ -182,12 +187,7 @@ impl Gain {
         }
         let target = target.clamp(0.0, crate::settings::MAX_GAIN);
         if at_once {
-            *self = Self {
-                now: target,
-                target,
-                step: 0.0,
-                left_frames: 0,
-            };
+            *self = Self::new(target);
         } else if target != self.target {
             self.target = target;
             self.left_frames = times.fade_frames;
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn gain_arrives_exactly_and_bad_gain_is_harmless() {
         let times = Times::new(48_000.0);
-        let mut gain = Gain::new();
+        let mut gain = Gain::new(1.0);
         gain.aim(0.3, &times, false);
         let mut left = [1.0; 300];
         assert!(gain.run(&mut left));

@@ -28,6 +28,25 @@ pub(crate) fn enough(clip: &Clip, part: &Part, times: &Times, bar: bool) -> bool
     part.ready_beats(clip, spare_frames(times)) >= needed.min(part.beats())
 }
 
+/// A bar that was begun is played to its end: the beat that follows the one before in it. `None`: it
+/// is at its end, or the song jumped.
+pub(crate) fn rest_of_bar(
+    clip: &Clip,
+    part: &Part,
+    times: &Times,
+    beat: usize,
+    before: Unit,
+) -> Option<Unit> {
+    let ready = part.ready_beats(clip, spare_frames(times));
+    let next = Unit {
+        beat,
+        source: before.source + 1,
+        by_bar: true,
+    };
+    let inside = beat % bar_beats(clip) > 0 && before.beat + 1 == beat;
+    (before.by_bar && inside && next.source < ready).then_some(next)
+}
+
 /// What is played for a beat of the song, after what was played for the one before. `None`: nothing
 /// is ready.
 pub(crate) fn unit(
@@ -40,18 +59,9 @@ pub(crate) fn unit(
     let ready = part.ready_beats(clip, spare_frames(times));
     let bar = bar_beats(clip);
     let (number, inside) = (beat / bar, beat % bar);
-    if let Some(before) = before
-        && before.by_bar
-        && inside > 0
-        && before.beat + 1 == beat
-        && before.source + 1 < ready.max(1)
-    {
-        // A bar that was begun is played to its end.
-        return Some(Unit {
-            beat,
-            source: before.source + 1,
-            by_bar: true,
-        });
+    let goes_on = before.and_then(|before| rest_of_bar(clip, part, times, beat, before));
+    if goes_on.is_some() {
+        return goes_on;
     }
     let bars = ready / bar;
     let own_end = ((number + 1) * bar).min(part.beats());

@@ -29,6 +29,7 @@
     clippy::disallowed_macros
 )]
 
+mod balance;
 mod clip;
 mod clock;
 mod control;
@@ -43,6 +44,7 @@ mod part;
 mod player;
 mod render;
 mod report;
+mod scene;
 mod settings;
 mod shelf;
 mod slot;

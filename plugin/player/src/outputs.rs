@@ -52,6 +52,30 @@ impl Outputs<'_> {
         }
     }
 
+    /// Realtime-safe. The same on the way from one to the other: `shares` is how much goes to the
+    /// slot's own output, frame by frame.
+    pub(crate) fn share(
+        &mut self,
+        own: usize,
+        at: usize,
+        left: &[f32],
+        right: &[f32],
+        shares: &[f32],
+    ) {
+        let Some(Some((own_left, own_right))) = self.slots.get_mut(own) else {
+            self.add(None, at, left, right);
+            return;
+        };
+        let (main_left, main_right) = &mut self.main;
+        for (own, main, from) in [(own_left, main_left, left), (own_right, main_right, right)] {
+            let to = own.iter_mut().zip(main.iter_mut()).skip(at);
+            for ((own, main), (x, share)) in to.zip(from.iter().zip(shares)) {
+                *own += x * share;
+                *main += x * (1.0 - share);
+            }
+        }
+    }
+
     /// Realtime-safe. Shows the block's frames of every output.
     pub(crate) fn each(&mut self, mut show: impl FnMut(&mut [f32], &mut [f32])) {
         let frames = self.frames();

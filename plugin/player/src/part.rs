@@ -21,9 +21,13 @@ pub(crate) struct Part {
     beats: f64,
     reverse: bool,
     once: bool,
-    /// Of a one-shot; of a loop 0.
-    fade_in_seconds: f64,
-    fade_out_seconds: f64,
+    /// Of a one-shot, in frames of the clip, so that they are the same at every speed; of a loop 0.
+    fade_in_frames: f64,
+    fade_out_frames: f64,
+    /// Frames of the seam of a cut loop.
+    seam_frames: usize,
+    /// What comes before the start in the clip is not made, or not yet: the start is held at the seam.
+    held: bool,
 }
 
 /// A beat of a clip that grows: which beat of the song's is played, and from which of the clip's.
@@ -37,9 +41,19 @@ pub(crate) struct Unit {
     pub(crate) by_bar: bool,
 }
 
+impl Unit {
+    /// One beat follows the other in the clip as in the song; or the rest of the clip does.
+    pub(crate) fn follows(before: Option<Self>, after: Option<Self>) -> bool {
+        before.is_some_and(|before| match after {
+            Some(after) => after.beat == before.beat + 1 && after.source == before.source + 1,
+            None => before.beat == before.source,
+        })
+    }
+}
+
 impl Part {
     /// What the settings make of a clip.
-    pub(crate) fn new(clip: &Clip, settings: &SlotSettings) -> Self {
+    pub(crate) fn new(clip: &Clip, settings: &SlotSettings, times: &Times) -> Self {
         let (info, all) = (clip.info(), clip.frames());
         let per_beat = all as f64 / info.beats;
         let inside = |beats: &f64| beats.is_finite() && (0.0..=info.beats).contains(beats);
@@ -57,7 +71,19 @@ impl Part {
         let first = ((start * per_beat).round() as usize).min(all - frames.min(all));
         let fade = |seconds: f64| {
             let plausible = settings.one_shot && seconds.is_finite() && seconds > 0.0;
-            if plausible { seconds } else { 0.0 }
+            let frames = seconds * info.tempo_bpm / 60.0 * per_beat;
+            if plausible { frames } else { 0.0 }
+        };
+        let cut = frames != all && !settings.one_shot;
+        let seam_frames = if cut {
+            times.fade_frames.min(frames / 2)
+        } else {
+            0
+        };
+        let there = if settings.reverse {
+            first + frames + seam_frames <= clip.ready_frames()
+        } else {
+            seam_frames <= first && first <= clip.ready_frames()
         };
         Self {
             first,
@@ -65,14 +91,21 @@ impl Part {
             beats,
             reverse: settings.reverse,
             once: settings.one_shot,
-            fade_in_seconds: fade(settings.fade_in_seconds),
-            fade_out_seconds: fade(settings.fade_out_seconds),
+            fade_in_frames: fade(settings.fade_in_seconds),
+            fade_out_frames: fade(settings.fade_out_seconds),
+            seam_frames,
+            held: cut && !there && !clip.whole(),
         }
     }
 
     /// Its length in frames.
     pub(crate) fn frames(&self) -> usize {
         self.frames
+    }
+
+    /// It plays from its end to its start.
+    pub(crate) fn reversed(&self) -> bool {
+        self.reverse
     }
 
     /// It plays once.
@@ -105,12 +138,21 @@ impl Part {
         if !self.once {
             return 1.0;
         }
-        let rate_hz = times.rate_hz;
-        let seconds_in = (1.0 / (f64::from(times.start_rise) * rate_hz)).max(self.fade_in_seconds);
-        let seconds_out = (times.fade_frames as f64 / rate_hz).max(self.fade_out_seconds);
-        let here = position / speed / rate_hz;
-        let left = (self.frames as f64 - position) / speed / rate_hz;
-        (here / seconds_in).min(left / seconds_out).clamp(0.0, 1.0) as f32
+        let left = self.frames as f64 - position;
+        if position < 0.0 || left < 0.0 {
+            return 0.0;
+        }
+        let share = |of: f64, frames: f64| {
+            if of < frames {
+                (of / frames) as f32
+            } else {
+                1.0
+            }
+        };
+        // Its end is never a click, whatever the speed; its start rises as any voice does.
+        let end = (left / speed) as f32 * times.fade_rise;
+        let fades = share(position, self.fade_in_frames).min(share(left, self.fade_out_frames));
+        fades.min(end).min(1.0)
     }
 
     /// The frame where one of its beats starts.
@@ -166,12 +208,11 @@ impl Part {
     }
 
     /// Realtime-safe. The part's frames from `start` on, which may be before its start or go past
-    /// its end: round and round for a loop, silence for a one-shot.
+    /// its end: round and round for a loop, held for a one-shot.
     pub(crate) fn copy(
         &self,
         clip: &Clip,
         unit: Option<Unit>,
-        times: &Times,
         start: i64,
         left: &mut [f32],
         right: &mut [f32],
@@ -196,10 +237,18 @@ impl Part {
             let (head_left, rest_left) = left.split_at_mut(len);
             let (head_right, rest_right) = right.split_at_mut(len);
             if (0..frames).contains(&inside) {
-                self.piece(clip, times, inside as usize, head_left, head_right);
+                self.piece(clip, inside as usize, head_left, head_right);
             } else {
-                head_left.fill(0.0);
-                head_right.fill(0.0);
+                // Held, not silent: interpolation that reads beyond the edge would ring. The envelope
+                // is silent there.
+                let edge = if (inside < 0) == self.reverse {
+                    self.first + self.frames - 1
+                } else {
+                    self.first
+                };
+                let (l, r) = clip.frame(edge);
+                head_left.fill(l);
+                head_right.fill(r);
             }
             at = at.saturating_add(len as i64);
             (left, right) = (rest_left, rest_right);
@@ -207,7 +256,7 @@ impl Part {
     }
 
     /// Frames inside of one round.
-    fn piece(&self, clip: &Clip, times: &Times, at: usize, left: &mut [f32], right: &mut [f32]) {
+    fn piece(&self, clip: &Clip, at: usize, left: &mut [f32], right: &mut [f32]) {
         let len = left.len();
         if self.reverse {
             clip.copy(
@@ -220,19 +269,23 @@ impl Part {
         } else {
             clip.copy(self.first + at, left, right);
         }
-        if self.once || self.frames == clip.frames() {
-            return;
-        }
-        let seam = times.fade_frames.min(self.frames / 2);
+        let seam = self.seam_frames;
         let seam_start = self.frames - seam;
         let skip = seam_start.saturating_sub(at);
         let all = clip.frames();
+        let start = if self.reverse {
+            self.first + self.frames - 1
+        } else {
+            self.first
+        };
         for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).enumerate().skip(skip) {
             let to_end = self.frames - (at + i);
-            let before = if self.reverse {
-                self.first + self.frames - 1 + to_end
+            let before = if self.held {
+                start
+            } else if self.reverse {
+                start + to_end
             } else {
-                self.first + all - to_end % all
+                start + all - to_end % all
             };
             let (before_left, before_right) = clip.frame(before % all);
             let gain = shape((at + i - seam_start + 1) as f32 / (seam + 1) as f32);

@@ -12,8 +12,9 @@ use crate::note::{Note, Notes, slot_of};
 use crate::outputs::Outputs;
 use crate::render::{PASS_FRAMES, Workbench};
 use crate::report::{Meter, Report};
+use crate::scene::Scene;
 use crate::settings::Settings;
-use crate::slot::{Scene, Slot};
+use crate::slot::Slot;
 use crate::transport::Transport;
 use crate::voice::Pace;
 
@@ -28,6 +29,8 @@ pub struct Player {
     notes: Notes,
     clock: Clock,
     gain: Gain,
+    /// How much of the slots goes to their own outputs: none, all, or on the way.
+    apart: Gain,
     audition: bool,
     /// Of the block before: whether the host played, and whether the grid could be heard.
     played: bool,
@@ -37,7 +40,7 @@ pub struct Player {
     recent_frames: usize,
     meter: Meter,
     bench: Workbench,
-    pass: Box<[[f32; PASS_FRAMES]; 3]>,
+    pass: Box<[[f32; PASS_FRAMES]; 4]>,
 }
 
 impl Player {
@@ -48,7 +51,8 @@ impl Player {
             slots: std::array::from_fn(|_| Slot::new()),
             notes: Notes::new(),
             clock: Clock::new(),
-            gain: Gain::new(),
+            gain: Gain::new(1.0),
+            apart: Gain::new(0.0),
             audition: false,
             played: false,
             grid_heard: false,
@@ -56,7 +60,7 @@ impl Player {
             recent_frames: 0,
             meter: Meter::default(),
             bench: Workbench::new(),
-            pass: Box::new([[0.0; PASS_FRAMES]; 3]),
+            pass: Box::new([[0.0; PASS_FRAMES]; 4]),
         }
     }
 
@@ -125,6 +129,8 @@ impl Player {
         let base_moves = self.base != settings.base() && !transport.playing;
         let still = !self.slots.iter().any(Slot::sounding);
         self.gain.aim(settings.gain, &self.times, still);
+        let apart = if settings.separate { 1.0 } else { 0.0 };
+        self.apart.aim(apart, &self.times, still);
         let mend_frames = frames.max(self.recent_frames);
         let mut at = 0;
         while at < frames {
@@ -168,15 +174,20 @@ impl Player {
 
     /// Lets all slots sound for some frames.
     fn sound(&mut self, settings: &Settings, outputs: &mut Outputs<'_>, at: usize, len: usize) {
-        let [left, right, curve] = &mut *self.pass;
-        let (Some(left), Some(right), Some(curve)) = (
+        let [left, right, curve, shares] = &mut *self.pass;
+        let (Some(left), Some(right), Some(curve), Some(shares)) = (
             left.get_mut(..len),
             right.get_mut(..len),
             curve.get_mut(..len),
+            shares.get_mut(..len),
         ) else {
             return;
         };
         let scaled = self.gain.run(curve);
+        let crosses = self.apart.moving();
+        if crosses {
+            self.apart.run(shares);
+        }
         for (index, slot) in self.slots.iter_mut().enumerate() {
             if !slot.sound(&self.times, &mut self.bench, left, right) {
                 continue;
@@ -186,8 +197,12 @@ impl Player {
                 scale(left, curve);
                 scale(right, curve);
             }
-            let own = settings.separate.then_some(index);
-            outputs.add(own, at, left, right);
+            if crosses {
+                outputs.share(index, at, left, right, shares);
+            } else {
+                let own = settings.separate.then_some(index);
+                outputs.add(own, at, left, right);
+            }
         }
     }
 

@@ -103,11 +103,11 @@ pub struct SlotSettings {
     pub end_beats: Option<f64>,
     /// From its end to its start. A clip that still grows is heard when it is finished.
     pub reverse: bool,
-    /// Seconds from silence when it starts; of a one-shot from its first frame. 0 is as short as
-    /// is free of clicks.
+    /// Seconds from silence when it starts; of a one-shot from its first frame, at its own tempo. 0 is
+    /// as short as is free of clicks.
     pub fade_in_seconds: f64,
-    /// Seconds into silence when it stops; of a one-shot before its last frame, too. 0 is as short
-    /// as is free of clicks.
+    /// Seconds into silence when it stops; of a one-shot before its last frame, too, at its own
+    /// tempo. 0 is as short as is free of clicks.
     pub fade_out_seconds: f64,
     /// Plays once from its launch. A clip that still grows is heard when it is finished.
     pub one_shot: bool,

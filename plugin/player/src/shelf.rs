@@ -39,9 +39,10 @@ impl Shelf {
         }
     }
 
-    /// The clip that is heard or would be, else the one that grows.
+    /// The clip that is heard or would be, else the one that grows, else the one that is due.
     pub(crate) fn shown(&self) -> Option<&Clip> {
-        self.current().or(self.growing.as_deref())
+        let due = self.due.as_ref().map(|due| &*due.clip);
+        self.current().or(self.growing.as_deref()).or(due)
     }
 
     /// The clip that grows and waits to be heard.

@@ -4,41 +4,21 @@
 //! when there will be more, and then to sound until then. It gives memory back while it takes
 //! commands, and where a clip takes over on a line.
 
+use crate::balance::Balance;
 use crate::clip::{Clip, ClipId, ClipInfo};
 use crate::clock::Moment;
-use crate::fade::{Gain, Tail, Times, scale};
+use crate::fade::{Tail, Times};
 use crate::grow;
 use crate::handoff::{AudioEnd, Command};
 use crate::launch::{Cue, Launch, Waiting};
 use crate::part::{Part, Unit};
-use crate::render::{PASS_FRAMES, Workbench};
+use crate::render::Workbench;
 use crate::report::{Playhead, SlotState, SlotStatus};
-use crate::settings::{Hear, Settings, SlotSettings};
+use crate::scene::{NOW_FRAMES, Next, Scene};
+use crate::settings::{Hear, SlotSettings};
 use crate::shelf::Shelf;
 use crate::sync::Grid;
-use crate::voice::{Pace, Voice};
-
-/// How near to its frame something is done, in frames.
-const NOW_FRAMES: f64 = 0.5;
-
-/// What a slot must know of its surroundings for a pass.
-pub(crate) struct Scene<'a> {
-    /// The first frame's place; `None` while all stands.
-    pub(crate) moment: Option<Moment>,
-    pub(crate) settings: &'a Settings,
-    pub(crate) times: &'a Times,
-    /// It is the base slot, or a layer.
-    pub(crate) wanted: bool,
-    /// The grid may be heard: the host plays, or the audition is on.
-    pub(crate) grid_heard: bool,
-    /// The grid's launches wait for no line.
-    pub(crate) at_once: bool,
-    /// The song starts here.
-    pub(crate) starts: bool,
-    /// Another slot of the grid ends where this one would begin.
-    pub(crate) over_another: bool,
-    pub(crate) pace: Pace,
-}
+use crate::voice::Voice;
 
 /// A slot of the player.
 pub(crate) struct Slot {
@@ -52,7 +32,7 @@ pub(crate) struct Slot {
     settings: SlotSettings,
     /// It sounds besides the base slot.
     layered: bool,
-    gains: [Gain; 2],
+    balance: Balance,
     holes: u32,
     peak: f32,
 }
@@ -67,7 +47,7 @@ impl Slot {
             tail: Tail::new(),
             settings: SlotSettings::default(),
             layered: false,
-            gains: [Gain::new(); 2],
+            balance: Balance::new(),
             holes: 0,
             peak: 0.0,
         }
@@ -134,14 +114,17 @@ impl Slot {
     }
 
     pub(crate) fn status(&self, wanted: bool) -> SlotStatus {
-        let voice = self.voice.as_ref();
+        // A one-shot whose start is still to come only waits.
+        let voice = self.voice.as_ref().filter(|voice| voice.position() >= 0.0);
         let waits = matches!(self.launch.waiting(), Some(Waiting::On { .. }))
-            || (wanted && !self.launch.on_grid());
+            || (wanted && !self.launch.on_grid())
+            || (self.voice.is_some() && voice.is_none());
         SlotStatus {
             clip: self.clip(),
             ready_frames: self.shelf.ready_frames() as u64,
             playhead: voice.map(|voice| Playhead {
-                frame: voice.part().source(voice.position(), voice.unit()),
+                // A beat's fade begins before the beat, the first one's before the clip.
+                frame: voice.part().source(voice.position(), voice.unit()).max(0.0),
                 beats: voice.grid().beats_at(voice.position()),
             }),
             state: match voice {
@@ -168,6 +151,7 @@ impl Slot {
         match command {
             Command::Clip(_, clip) if clip.finished() => {
                 self.cut(times, bench);
+                self.shelf.step_back();
                 self.shelf.load(clip, end);
             }
             Command::Clip(_, clip) => {
@@ -277,7 +261,7 @@ impl Slot {
         if self.settings.reverse || self.settings.one_shot || hear == Hear::Finished {
             return false;
         }
-        let part = Part::new(clip, &self.settings);
+        let part = Part::new(clip, &self.settings, scene.times);
         let bar = hear == Hear::NextBar && rolling && !self.shelf.hurried();
         grow::enough(clip, &part, scene.times, bar)
     }
@@ -332,7 +316,7 @@ impl Slot {
     ) {
         let held = self.launch.cue(scene.grid_heard, self.settings.one_shot);
         match (held, &mut self.voice) {
-            (Some(_), Some(voice)) if voice.falling() => voice.let_go(0.0),
+            (Some(_), Some(voice)) if voice.falling() => voice.take_back(scene.times),
             (None, Some(voice)) => {
                 let seconds = self.settings.fade_out_seconds;
                 let frames = seconds * moment.rate_hz;
@@ -354,8 +338,8 @@ impl Slot {
             return;
         };
         if part.once() && ideal >= part.frames() as f64 {
-            // Over: its voice has faded out by itself.
-            self.voice = None;
+            // Over: its voice has faded out by itself, unless it jumped here.
+            self.cut(scene.times, bench);
             if cue.note && held.is_some() {
                 self.launch.end_note();
             }
@@ -368,7 +352,7 @@ impl Slot {
         };
         self.cue = Some(cue);
         if let (Some(clip), Some(voice)) = (self.shelf.current(), &mut self.voice) {
-            let goes_on = unit == before || follows(before, unit);
+            let goes_on = unit == before || Unit::follows(before, unit);
             let same = voice.part() == &part && voice.amp() == cue.amp && goes_on;
             if same && voice.follow(clip, scene.times, grid, ideal, scene.pace) {
                 voice.go_on(unit);
@@ -397,7 +381,7 @@ impl Slot {
     /// What to play, and where in it the moment is.
     fn place(&self, cue: Cue, times: &Times, moment: &Moment) -> Option<(Part, Grid, f64)> {
         let clip = self.shelf.current()?;
-        let part = Part::new(clip, &self.settings);
+        let part = Part::new(clip, &self.settings, times);
         let grid = part.grid(clip.info(), moment.tempo_bpm, times.rate_hz);
         let ideal = grid.position(moment.beats - cue.anchor_beats);
         Some((part, grid, ideal))
@@ -418,6 +402,10 @@ impl Slot {
         if complete && before.is_none() {
             return Some(None);
         }
+        if part.beats() == 1 {
+            // It goes round inside of its one beat, or piece of one: as a complete clip does.
+            return grow::enough(clip, part, times, false).then_some(None);
+        }
         // A fade before the beat, so that it is over when the beat comes.
         let fade = times.fade_frames as f64 * grid.ratio();
         let ahead = grid.wrap(ideal + fade);
@@ -434,7 +422,10 @@ impl Slot {
             return Some(Some(before));
         }
         if complete {
-            return Some(None);
+            // Its own beats from the next bar on, or now where it plays them anyway.
+            let rest = before.filter(|before| before.beat != before.source);
+            let rest = rest.and_then(|before| grow::rest_of_bar(clip, part, times, beat, before));
+            return Some(rest);
         }
         grow::unit(clip, part, times, beat, before).map(Some)
     }
@@ -449,14 +440,7 @@ impl Slot {
         right: &mut [f32],
     ) -> bool {
         let still = !self.sounding();
-        let SlotSettings { gain, pan, .. } = self.settings;
-        if !gain.is_nan() && !pan.is_nan() {
-            let pan = pan.clamp(-1.0, 1.0);
-            let sides = [(1.0 - pan).min(1.0), (1.0 + pan).min(1.0)];
-            for (side, balance) in self.gains.iter_mut().zip(sides) {
-                side.aim(gain.max(0.0) * balance, times, still);
-            }
-        }
+        self.balance.aim(&self.settings, times, still);
         if still {
             return false;
         }
@@ -474,19 +458,7 @@ impl Slot {
             self.voice = None;
         }
         self.tail.add_to(left, right);
-        let mut curve = [0.0; PASS_FRAMES];
-        let curve = curve.get_mut(..left.len()).unwrap_or_default();
-        for (side, buffer) in self.gains.iter_mut().zip([left, right]) {
-            if side.run(curve) {
-                scale(buffer, curve);
-            }
-            for x in buffer {
-                if !x.is_finite() {
-                    *x = 0.0;
-                }
-                self.peak = self.peak.max(x.abs());
-            }
-        }
+        self.peak = self.peak.max(self.balance.apply(left, right));
         true
     }
 
@@ -509,7 +481,7 @@ impl Slot {
             (None, Some(_)) => return false,
             (None, None) => return true,
         };
-        let part = Part::new(clip, &self.settings);
+        let part = Part::new(clip, &self.settings, scene.times);
         let grid = part.grid(clip.info(), moment.tempo_bpm, scene.times.rate_hz);
         let from = grid.position(moment.beats - cue.anchor_beats);
         let more = (frames + scene.times.fade_frames + 1) as f64 * grid.ratio();
@@ -522,46 +494,5 @@ impl Slot {
         if let (Some(clip), Some(voice)) = (self.shelf.current(), voice) {
             self.tail.take_over(clip, voice, times, bench);
         }
-    }
-}
-
-/// One beat follows the other in the clip as in the song; or the rest of the clip does.
-fn follows(before: Option<Unit>, after: Option<Unit>) -> bool {
-    before.is_some_and(|before| match after {
-        Some(after) => after.beat == before.beat + 1 && after.source == before.source + 1,
-        None => before.beat == before.source,
-    })
-}
-
-/// When there is more to do.
-struct Next {
-    frames: f64,
-}
-
-impl Default for Next {
-    fn default() -> Self {
-        Self {
-            frames: f64::INFINITY,
-        }
-    }
-}
-
-impl Next {
-    /// Something is to be done in so many frames; says whether that is now.
-    fn due(&mut self, ahead_frames: f64) -> bool {
-        if ahead_frames <= NOW_FRAMES {
-            return true;
-        }
-        self.wait(ahead_frames);
-        false
-    }
-
-    fn wait(&mut self, ahead_frames: f64) {
-        self.frames = self.frames.min(ahead_frames);
-    }
-
-    fn frames(&self) -> usize {
-        // Beyond any block is as good as never.
-        (self.frames.round() as usize).max(1)
     }
 }

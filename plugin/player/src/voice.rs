@@ -22,6 +22,9 @@ const RAMP_SHARE: f64 = 0.02;
 /// Frames that interpolation reads beyond a position, at most at the speeds that hosts play at.
 const REACH_FRAMES: f64 = 24.0;
 
+/// A step of the level that nobody hears.
+const LEVEL_STEP: f32 = 2e-4;
+
 /// How the host's blocks lie around some frames, for the following of its beats.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
@@ -97,6 +100,9 @@ impl Voice {
         ideal: f64,
         pace: Pace,
     ) -> bool {
+        if !(self.grid.exact() && self.correction == 0.0) {
+            self.go_round(false);
+        }
         let target = if grid.exact() {
             grid.anchor(ideal, self.position)
         } else {
@@ -107,9 +113,10 @@ impl Voice {
         if error.abs() > 1.0 + RAMP_SHARE * speed * pace.recent_frames as f64 {
             return false;
         }
-        // A hole may have come nearer in time, at a higher speed, than a fade can follow.
+        // A hole or an end may have come nearer in time, at a higher speed, than a fade can follow.
+        let before = self.gate(clip, times, &self.grid, self.position);
         let gate = self.gate(clip, times, &grid, self.position);
-        if gate < self.level - 2.0 * times.fade_rise {
+        if gate < self.level.min(before) - LEVEL_STEP {
             return false;
         }
         self.grid = grid;
@@ -121,7 +128,8 @@ impl Voice {
             let over = (pace.mend_frames as f64).max(SLEW_FRAMES);
             self.correction = (error / over).max(-0.75 * speed);
         }
-        if grid.exact() && self.position - ideal > grid.loop_frames() / 2.0 {
+        let round = self.position - ideal > grid.loop_frames() / 2.0;
+        if grid.exact() && error.abs() <= 1.0 && round {
             // The grid is round already, by half a frame at most: so are we.
             self.position = 0.0;
         }
@@ -173,9 +181,14 @@ impl Voice {
         self.rise = 0.0;
     }
 
-    /// Falls from here on by this much a frame; 0: rises again.
+    /// Falls from here on by this much a frame.
     pub(crate) fn let_go(&mut self, fall: f32) {
         self.fall = fall;
+    }
+
+    /// Rises again, not as fast as out of silence.
+    pub(crate) fn take_back(&mut self, times: &Times) {
+        (self.fall, self.rise) = (0.0, self.rise.min(times.fade_rise));
     }
 
     /// It falls into silence.
@@ -205,9 +218,9 @@ impl Voice {
             self.go_round(exact);
             let start = self.position;
             let len = if exact {
-                self.render_exact(clip, times, left, right)
+                self.render_exact(clip, left, right)
             } else {
-                self.render_between(clip, times, render, left, right)
+                self.render_between(clip, render, left, right)
             };
             let (head_left, rest_left) = left.split_at_mut(len);
             let (head_right, rest_right) = right.split_at_mut(len);
@@ -234,13 +247,7 @@ impl Voice {
 
     /// Frames as they are, until the loop goes round or the buffer ends. Says how many: at least
     /// one.
-    fn render_exact(
-        &mut self,
-        clip: &Clip,
-        times: &Times,
-        left: &mut [f32],
-        right: &mut [f32],
-    ) -> usize {
+    fn render_exact(&mut self, clip: &Clip, left: &mut [f32], right: &mut [f32]) -> usize {
         let wanted = left.len().min(right.len());
         let wanted = wanted.min(self.grid.frames_to_wrap(self.ideal).max(1));
         let position = self.position as i64;
@@ -260,7 +267,7 @@ impl Voice {
         let (Some(left), Some(right)) = (left.get_mut(..len), right.get_mut(..len)) else {
             return len.max(1);
         };
-        self.part.copy(clip, self.unit, times, at, left, right);
+        self.part.copy(clip, self.unit, at, left, right);
         self.position += len as f64;
         self.ideal += len as f64;
         len
@@ -270,7 +277,6 @@ impl Voice {
     fn render_between(
         &mut self,
         clip: &Clip,
-        times: &Times,
         render: &mut Render,
         left: &mut [f32],
         right: &mut [f32],
@@ -289,7 +295,7 @@ impl Voice {
         let [span_left, span_right] = &mut *render.span;
         if let (Some(l), Some(r)) = (span_left.get_mut(..span), span_right.get_mut(..span)) {
             let start = first as i64 - kernel.before() as i64;
-            self.part.copy(clip, self.unit, times, start, l, r);
+            self.part.copy(clip, self.unit, start, l, r);
         }
         for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).take(len).enumerate() {
             let at = t + i as f64 * step;
@@ -357,9 +363,23 @@ impl Voice {
         if clip.whole() {
             return envelope;
         }
-        let source = self.part.source(position, self.unit);
         let edge = clip.ready_frames() as f64 - REACH_FRAMES;
-        let ahead_frames = (edge - source) / grid.ratio();
+        let part_frames = self.part.frames() as f64;
+        let round = self.unit.is_none() && !self.part.once() && position >= part_frames;
+        let position = if round {
+            position - part_frames
+        } else {
+            position
+        };
+        let source = self.part.source(position, self.unit);
+        // Backwards the hole comes first: it is met where the loop goes round.
+        let first = self.part.source(0.0, self.unit);
+        let to_hole = if self.part.reversed() && source <= edge && first > edge {
+            part_frames - position
+        } else {
+            edge - source
+        };
+        let ahead_frames = to_hole / grid.ratio();
         envelope.min((ahead_frames as f32 * times.fade_rise).clamp(0.0, 1.0))
     }
 }

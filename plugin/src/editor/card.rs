@@ -9,9 +9,10 @@ use super::desk::{Desk, Grip, Scene, Zoom};
 use super::pads::NOTES;
 use super::theme::{self, QUIET, TEXT};
 use super::waveform::{self, Axis, Picture};
-use super::{status, tune};
+use super::{row, status, tune};
 use crate::state::{Project, SlotSettings};
-use crate::view::{ClipView, SlotState, UiAction};
+use crate::view::{ClipView, Rights, SlotState, UiAction};
+use crate::wording;
 
 /// So near to a marker the pointer takes it.
 const REACH: f32 = 8.0;
@@ -73,20 +74,42 @@ fn heading(ui: &mut Ui, scene: Scene, project: &Project, asks: &mut Vec<UiAction
         }
         right -= 52.0;
     }
+    let rest = rect.with_max_x(right);
+    let hover = ui.interact(rest, ui.scope_id().with("slot's story"), Sense::hover());
     let painter = ui.painter();
-    let score = view.clip.as_ref().and_then(|clip| clip.facts.as_ref());
-    if let Some(fitted) = score.and_then(|facts| facts.fitted.as_ref()) {
-        let text = format!("Score {}", fitted.score.total);
-        right = controls::badge(painter, pos2(right, rect.center().y), &text, theme::GOOD) - 8.0;
+    let y = rect.center().y;
+    let facts = view.clip.as_ref().and_then(|clip| clip.facts.as_ref());
+    if let Some(facts) = facts {
+        let (text, ink) = row::rights(Rights::said(&facts.rights));
+        right = controls::badge(painter, pos2(right, y), text, ink) - 6.0;
+        if let Some(fitted) = &facts.fitted {
+            let text = format!("score {}", fitted.score.total);
+            right = controls::badge(painter, pos2(right, y), &text, theme::GOOD) - 6.0;
+        }
+        if facts.edited.is_some() {
+            right = controls::badge(painter, pos2(right, y), "edited", QUIET) - 6.0;
+        }
     }
-    let at = pos2(rect.left(), rect.center().y);
-    let end = controls::line(painter, at, NOTES[slot], theme::strong(13.0), QUIET, 60.0);
+    let at = pos2(rect.left(), y);
+    let key = format!("{} · {}", slot + 1, NOTES[slot]);
+    let end = controls::line(painter, at, &key, theme::strong(13.0), QUIET, 70.0);
     let (name, ink) = match &view.clip {
         Some(clip) => (clip.prompt.as_str(), TEXT),
+        None if view.making => ("New loop", TEXT),
         None => ("Empty slot", QUIET),
     };
-    let at = pos2(end + 10.0, rect.center().y);
-    controls::line(painter, at, name, theme::strong(13.0), ink, right - at.x);
+    let at = pos2(end + 10.0, y);
+    controls::line(
+        painter,
+        at,
+        name,
+        theme::strong(13.0),
+        ink,
+        right - at.x - 4.0,
+    );
+    if let Some(facts) = facts {
+        hover.on_hover_text(wording::story(facts));
+    }
 }
 
 fn picture(
@@ -102,14 +125,25 @@ fn picture(
     let view = &scene.snapshot.slots[slot];
     let Some(clip) = &view.clip else {
         desk.zoom = Zoom::default();
-        let text = if view.missing.is_some() {
-            "This clip did not come along with the project: click its pad to make it again"
-        } else if scene.snapshot.phase.busy() {
-            "Your loop appears here as it is made"
+        let (what, how) = if view.missing.is_some() {
+            (
+                "This clip did not come along with the project",
+                "Click its pad to make it again from its prompt and seed",
+            )
+        } else if view.making {
+            (
+                "Your loop appears here as it is made",
+                "You hear it on the grid before it is finished",
+            )
         } else {
-            "Your loop appears here. Press Generate, or drop an audio file."
+            (
+                "Your loop appears here",
+                "Describe it and press Enter, pick a preset, or drop an audio file on a slot",
+            )
         };
-        waveform::empty(ui.painter(), rect, text);
+        let bars = u32::try_from(scene.params.bars.value()).unwrap_or(1);
+        let a_bar = scene.live.beats_per_bar().unwrap_or(project.beats_per_bar);
+        waveform::empty(ui.painter(), rect, bars, a_bar, what, how);
         return;
     };
     let axis = Axis::new(rect, clip.beats, desk.zoom);

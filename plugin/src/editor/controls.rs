@@ -67,10 +67,10 @@ pub(super) fn button(
         Stroke::new(1.0, edge),
         StrokeKind::Inside,
     );
-    let font = if weight == Weight::Main {
-        theme::strong(14.0)
-    } else {
-        body()
+    let font = match weight {
+        Weight::Main if size.y > ROW => theme::strong(14.5),
+        Weight::Main => theme::strong(13.0),
+        Weight::On | Weight::Plain => body(),
     };
     painter.text(rect.center(), Align2::CENTER_CENTER, text, font, ink);
     response.on_hover_cursor(if enabled {
@@ -87,27 +87,47 @@ pub(super) fn chip(ui: &mut Ui, text: &str, on: bool) -> Response {
     button(ui, text, vec2(width, ROW), weight, true)
 }
 
-/// One of several values; `Some` is the one that was picked.
+/// One of several values, side by side in one field; `Some` is the one that was picked.
 pub(super) fn segments<T: Copy + PartialEq>(
     ui: &mut Ui,
     values: &[(T, String)],
     now: T,
 ) -> Option<T> {
+    let widths: Vec<f32> = values
+        .iter()
+        .map(|(_, text)| text_width(ui, text).max(10.0) + 16.0)
+        .collect();
+    let size = vec2(widths.iter().sum(), ROW);
+    let (track, field) = ui.allocate_exact_size(size, Sense::hover());
+    let radius = CornerRadius::same(theme::ROUND);
+    ui.painter().rect_filled(track, radius, FIELD);
+    let mut left = track.left();
     let mut picked = None;
-    ui.scope(|ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
-        for (value, text) in values {
-            let width = text_width(ui, text).max(10.0) + 16.0;
-            let weight = if *value == now {
-                Weight::On
-            } else {
-                Weight::Plain
-            };
-            if button(ui, text, vec2(width, ROW), weight, true).clicked() {
-                picked = Some(*value);
-            }
+    for (at, ((value, text), width)) in values.iter().zip(widths).enumerate() {
+        let rect = Rect::from_min_size(pos2(left, track.top()), vec2(width, ROW));
+        left += width;
+        let on = *value == now;
+        let response = ui.interact(rect, field.id.with(at), Sense::click());
+        response.widget_info(|| {
+            egui::WidgetInfo::selected(egui::Role::RadioButton, true, on, text.clone())
+        });
+        let lit = response.hovered() || response.has_focus();
+        let (fill, ink) = match (on, lit) {
+            (true, _) => (theme::SEGMENT, ACCENT),
+            (false, true) => (FIELD_HOVER, TEXT),
+            (false, false) => (FIELD, QUIET),
+        };
+        let painter = ui.painter();
+        let edge = Stroke::new(1.0, if on { EDGE } else { fill });
+        painter.rect(rect, radius, fill, edge, StrokeKind::Inside);
+        painter.text(rect.center(), Align2::CENTER_CENTER, text, body(), ink);
+        if response
+            .on_hover_cursor(egui::CursorIcon::PointingHand)
+            .clicked()
+        {
+            picked = Some(*value);
         }
-    });
+    }
     picked
 }
 
@@ -174,7 +194,7 @@ pub(crate) fn set<P: Param>(setter: &ParamSetter, param: &P, value: P::Plain) {
 }
 
 /// A colour as a wash over a card.
-fn tint(color: Color32) -> Color32 {
+pub(super) fn tint(color: Color32) -> Color32 {
     let mix = |ground: u8, ink: u8| ((u16::from(ground) * 84 + u16::from(ink) * 16) / 100) as u8;
     let ground = theme::CARD;
     Color32::from_rgb(

@@ -10,7 +10,7 @@ use nice_plug::prelude::ParamSetter;
 
 use crate::params::BarlineParams;
 use crate::state::SlotSettings;
-use crate::view::{Find, Live, SLOT_COUNT, Snapshot, Source};
+use crate::view::{Find, LibraryAction, Live, SLOT_COUNT, Snapshot, Source};
 
 /// What a frame is drawn from: what the session says, and the host's parameters.
 #[derive(Clone, Copy)]
@@ -88,6 +88,8 @@ pub(crate) struct Editing {
     pub(crate) name: String,
     /// Its tags, with commas between.
     pub(crate) tags: String,
+    /// What was asked for last, which the library may not show yet.
+    pub(crate) asked: Option<LibraryAction>,
 }
 
 /// What the panel remembers from frame to frame.

@@ -73,7 +73,11 @@ fn popup(ui: &mut Ui, text: &str, on: bool, hint: &str, inside: impl FnOnce(&mut
     let button = controls::chip(ui, text, on).on_hover_text(hint);
     Popup::menu(&button)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
-        .show(inside);
+        .show(|ui| {
+            // A menu's buttons have no frames; these are fields.
+            ui.reset_style();
+            inside(ui);
+        });
 }
 
 /// How the selected slot plays, where the card has no room for it.
@@ -88,7 +92,7 @@ fn slot(ui: &mut Ui, scene: Scene, project: &Project, desk: &mut Desk, asks: &mu
 fn playing(ui: &mut Ui, scene: Scene) {
     let Scene { params, setter, .. } = scene;
     let hint = "What launches wait for, when new loops are heard, and outputs";
-    popup(ui, "Playing", false, hint, |ui| {
+    popup(ui, "Timing", false, hint, |ui| {
         ui.set_width(330.0);
         let heading = |ui: &mut Ui, text: &str| {
             ui.label(RichText::new(text).font(theme::small()).color(QUIET));

@@ -9,6 +9,9 @@ use super::controls;
 use super::desk::{Desk, Scene};
 use crate::view::UiAction;
 
+/// Characters that are taken with Ctrl: undo and redo.
+pub(super) const WITH_CONTROL: &str = "zy";
+
 const DIGITS: [Key; 9] = [
     Key::Num0,
     Key::Num1,

@@ -2,7 +2,7 @@
 //!
 //! Window thread.
 
-use egui::{DragValue, RichText, ScrollArea, Ui, vec2};
+use egui::{Align, DragValue, Layout, RichText, ScrollArea, Ui, vec2};
 
 use super::controls::{self, Weight};
 use super::desk::{Desk, Editing, Scene};
@@ -10,24 +10,27 @@ use super::icon::Icon;
 use super::theme::{self, ACCENT, ERROR, QUIET, ROW};
 use super::{picks, row, side};
 use crate::state::Project;
-use crate::view::{LibraryAction, LibraryView, Source, TakeView, UiAction};
+use crate::view::{Find, LibraryAction, LibraryView, Source, TakeView, UiAction};
 use crate::wording::{self, KEYS};
 
 /// Tempi between which no tempo is looked for.
 const ANY_BPM: (f64, f64) = (40.0, 240.0);
 const GIGABYTE: f64 = 1e9;
+/// Hosts grow slow with projects that are larger.
+const MOST_CARRIED_MIB: u32 = 1_024;
 
 /// Draws it.
 pub(super) fn show(
     ui: &mut Ui,
     scene: Scene,
-    project: &Project,
+    project: &mut Project,
     desk: &mut Desk,
     asks: &mut Vec<UiAction>,
 ) {
     let library = &scene.snapshot.library;
     if let Some(trouble) = &library.trouble {
-        ui.label(RichText::new(trouble).color(ERROR));
+        ui.add(egui::Label::new(RichText::new(trouble).color(ERROR)).wrap());
+        ui.horizontal(|ui| carried(ui, project));
         return;
     }
     search(ui, desk, asks);
@@ -43,16 +46,20 @@ pub(super) fn show(
         .show_viewport(ui, |ui, seen| {
             ui.spacing_mut().item_spacing.y = 4.0;
             if library.takes.is_empty() {
-                let text = if library.find.text.is_empty() && library.total == 0 {
-                    "Nothing here yet. Every finished take is kept."
+                let asked = Find {
+                    limit: desk.find.limit,
+                    ..Find::default()
+                };
+                let text = if desk.find == asked {
+                    "Nothing here yet. Every finished take is kept here, with its prompt, tempo, key and rights.\n\nAudio files that you drop on a slot are kept too."
                 } else {
-                    "Nothing fits. Try fewer words."
+                    "Nothing fits. Try fewer words, or any key and tempo."
                 };
                 side::nothing(ui, text);
             }
             list(ui, seen, library, scene, project, desk, asks);
         });
-    foot_line(ui, library, asks);
+    foot_line(ui, library, project, asks);
 }
 
 /// Only what is seen is drawn: a library has thousands of takes.
@@ -90,6 +97,7 @@ fn list(
                 id: id.clone(),
                 name: take.name.clone(),
                 tags: take.tags.join(", "),
+                asked: None,
             });
         }
         if open {
@@ -109,7 +117,7 @@ fn unfolded(ui: &mut Ui, take: &TakeView, id: &str, desk: &mut Desk, asks: &mut 
         let given = editing.name.trim();
         if name.lost_focus() && !given.is_empty() && given != take.name {
             let action = LibraryAction::Rename(id.to_owned(), given.to_owned());
-            asks.push(UiAction::Library(action));
+            once(&mut editing.asked, action, asks);
         }
     });
     let mut binned = false;
@@ -123,7 +131,8 @@ fn unfolded(ui: &mut Ui, take: &TakeView, id: &str, desk: &mut Desk, asks: &mut 
             .filter(|tag| !tag.is_empty())
             .collect();
         if field.lost_focus() && tags != take.tags {
-            asks.push(UiAction::Library(LibraryAction::Tags(id.to_owned(), tags)));
+            let action = LibraryAction::Tags(id.to_owned(), tags);
+            once(&mut editing.asked, action, asks);
         }
         let size = vec2(52.0, ROW);
         let bin = controls::button(ui, "Bin", size, Weight::Plain, true);
@@ -134,6 +143,15 @@ fn unfolded(ui: &mut Ui, take: &TakeView, id: &str, desk: &mut Desk, asks: &mut 
         desk.editing = None;
     }
     ui.add_space(4.0);
+}
+
+/// Asks for a change unless it was the last that was asked for: a field loses its focus by Enter and then by
+/// the click elsewhere.
+fn once(asked: &mut Option<LibraryAction>, action: LibraryAction, asks: &mut Vec<UiAction>) {
+    if asked.as_ref() != Some(&action) {
+        *asked = Some(action.clone());
+        asks.push(UiAction::Library(action));
+    }
 }
 
 fn search(ui: &mut Ui, desk: &mut Desk, asks: &mut Vec<UiAction>) {
@@ -189,7 +207,7 @@ fn prune(ui: &mut Ui, takes: u64, bytes: u64, asks: &mut Vec<UiAction>) {
         );
         ui.label(text);
         ui.horizontal(|ui| {
-            let size = vec2(110.0, ROW);
+            let size = vec2(124.0, ROW);
             if controls::button(ui, "Move to the bin", size, Weight::Main, true).clicked() {
                 asks.push(UiAction::Library(LibraryAction::Prune(true)));
             }
@@ -201,20 +219,20 @@ fn prune(ui: &mut Ui, takes: u64, bytes: u64, asks: &mut Vec<UiAction>) {
     });
 }
 
-/// How many, how large, and how large at most.
-fn foot_line(ui: &mut Ui, library: &LibraryView, asks: &mut Vec<UiAction>) {
+/// How many, how large, how large at most, and how much of it projects carry.
+fn foot_line(ui: &mut Ui, library: &LibraryView, project: &mut Project, asks: &mut Vec<UiAction>) {
     ui.horizontal(|ui| {
-        let text = format!(
-            "{} takes · {} of",
-            library.total,
-            wording::size(library.bytes)
-        );
+        let takes = if library.total == 1 { "take" } else { "takes" };
+        let (total, size) = (library.total, wording::size(library.bytes));
+        let text = format!("{total} {takes}, {size} of");
         let over = library.bytes > library.limit_bytes;
         let ink = if over { ACCENT } else { QUIET };
         ui.label(RichText::new(text).font(theme::small()).color(ink));
         let mut limit = library.limit_bytes as f64 / GIGABYTE;
+        // A limit that was set elsewhere, or is not known yet, is shown as it is.
         let value = DragValue::new(&mut limit)
             .range(0.1..=1_000.0)
+            .clamp_existing_to_range(false)
             .speed(0.1)
             .max_decimals(1)
             .suffix(" GB");
@@ -223,5 +241,53 @@ fn foot_line(ui: &mut Ui, library: &LibraryView, asks: &mut Vec<UiAction>) {
             let bytes = (limit * GIGABYTE).round() as u64;
             asks.push(UiAction::Library(LibraryAction::Limit(bytes)));
         }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            carried(ui, project)
+        });
     });
+}
+
+/// How much of what lies in the slots is saved in the host's project; laid out from the right.
+fn carried(ui: &mut Ui, project: &mut Project) {
+    let hint = "The slots' clips are saved inside the host's project up to so much, so that it opens whole on another machine.\nWhat does not fit is looked up in the library there, or made again from prompt and seed. 0: no clips are saved.";
+    let value = DragValue::new(&mut project.carry_mib)
+        .range(0..=MOST_CARRIED_MIB)
+        .clamp_existing_to_range(false)
+        .speed(0.25)
+        .custom_formatter(|mib, _| match mib as u32 {
+            0 => "no clips".to_owned(),
+            mib => format!("{mib} MiB"),
+        })
+        .custom_parser(carried_from);
+    ui.add(value).on_hover_text(hint);
+    let text = RichText::new("Project").font(theme::small()).color(QUIET);
+    ui.label(text).on_hover_text(hint);
+}
+
+/// `32`, `32 MiB`, `no clips`.
+fn carried_from(text: &str) -> Option<f64> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("no clips") {
+        return Some(0.0);
+    }
+    let number = text.trim_end_matches(|letter: char| letter.is_alphabetic());
+    number.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_read_as_it_is_shown() {
+        for (text, mib) in [
+            ("no clips", 0.0),
+            ("0", 0.0),
+            ("32 MiB", 32.0),
+            ("8mb", 8.0),
+        ] {
+            assert_eq!(carried_from(text), Some(mib), "{text}");
+        }
+        assert_eq!(carried_from("all"), None);
+    }
 }

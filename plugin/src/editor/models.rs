@@ -73,7 +73,7 @@ fn card(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction
             Sense::hover(),
         )
         .on_hover_text(&model.licence);
-        small(ui, &model.good_at);
+        small(ui, &sentence(&model.good_at));
         let needs = figures(model);
         if !needs.is_empty() {
             small(ui, &needs);
@@ -89,6 +89,15 @@ fn card(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction
 fn small(ui: &mut Ui, text: &str) {
     let text = RichText::new(text).font(theme::small()).color(QUIET);
     ui.add(egui::Label::new(text).wrap());
+}
+
+/// With a capital at its beginning.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
 }
 
 /// Memory and speed.
@@ -124,7 +133,7 @@ fn state(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiActio
         ui.set_height(ROW);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             let press = |ui: &mut Ui, text: &str, weight: Weight, hint: &str| {
-                let width = if text.len() > 6 { 72.0 } else { 60.0 };
+                let width = if text.len() > 6 { 72.0 } else { 54.0 };
                 controls::button(ui, text, vec2(width, 24.0), weight, true)
                     .on_hover_text(hint)
                     .clicked()
@@ -186,11 +195,8 @@ fn words(state: &ModelState) -> String {
             bytes,
             seconds_left,
         } => {
-            let mut text = format!(
-                "{} of {}",
-                wording::size(*done_bytes),
-                wording::size(*bytes)
-            );
+            let (done, all) = (wording::size(*done_bytes), wording::size(*bytes));
+            let mut text = format!("{done} / {all}");
             if let Some(seconds) = seconds_left {
                 text += &format!(" · {}", wording::duration(*seconds));
             }
@@ -210,7 +216,7 @@ fn question(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAc
     ui.add(egui::Label::new(RichText::new(size).color(TEXT)).wrap());
     ui.add(egui::Label::new(RichText::new(&model.licence).color(TEXT)).wrap());
     ui.horizontal(|ui| {
-        let size = vec2(110.0, ROW);
+        let size = vec2(124.0, ROW);
         if controls::button(
             ui,
             "Agree and fetch",

@@ -3,7 +3,8 @@
 //! Window thread. A pad's picture launches, its name selects; both can be dragged and dropped on.
 
 use egui::{
-    Align2, Color32, CornerRadius, Rect, Response, Sense, Stroke, StrokeKind, Ui, pos2, vec2,
+    Align2, Color32, CornerRadius, FontId, Rect, Response, Sense, Stroke, StrokeKind, Ui, pos2,
+    vec2,
 };
 
 use super::desk::{Desk, Scene};
@@ -87,23 +88,9 @@ impl Pad<'_> {
         }
         self.paint(ui, rect, picture, &launch, &name, scene);
 
-        // Above the picture, so that it gets its own clicks.
-        let layer = Rect::from_min_size(rect.right_top() + vec2(-22.0, 3.0), vec2(19.0, 18.0));
-        let layered = ui.interact(layer, id.with("layer"), Sense::click());
-        let ink = match (self.settings.layered, layered.hovered()) {
-            (true, _) => ACCENT,
-            (false, true) => TEXT,
-            (false, false) => EDGE,
-        };
-        Icon::Layers.paint(ui.painter(), layer.shrink2(vec2(4.5, 4.0)), ink);
-        if layered.clicked() {
-            let settings = SlotSettings {
-                layered: !self.settings.layered,
-                ..self.settings
-            };
-            asks.push(UiAction::Tune(self.slot, settings));
+        if self.settings.layered || self.view.clip.is_some() {
+            self.layer(ui, rect, id, asks);
         }
-        layered.on_hover_text("Layer: it sounds besides the launched slot");
 
         if launch.clicked() {
             if self.view.missing.is_some() {
@@ -137,7 +124,7 @@ impl Pad<'_> {
         }
         match &self.view.clip {
             Some(clip) => clip.prompt.clone(),
-            None if self.view.making => "Making…".to_owned(),
+            None if self.view.making => "New loop".to_owned(),
             None => String::new(),
         }
     }
@@ -158,6 +145,26 @@ impl Pad<'_> {
         } else {
             format!("{key}, empty\nClick to have the next loop made here, or drop an audio file.")
         }
+    }
+
+    /// The switch in its corner. Above the picture, so that it gets its own clicks.
+    fn layer(&self, ui: &Ui, rect: Rect, id: egui::Id, asks: &mut Vec<UiAction>) {
+        let layer = Rect::from_min_size(rect.right_top() + vec2(-22.0, 3.0), vec2(19.0, 18.0));
+        let layered = ui.interact(layer, id.with("layer"), Sense::click());
+        let ink = match (self.settings.layered, layered.hovered()) {
+            (true, _) => ACCENT,
+            (false, true) => TEXT,
+            (false, false) => EDGE,
+        };
+        Icon::Layers.paint(ui.painter(), layer.shrink2(vec2(4.5, 4.0)), ink);
+        if layered.clicked() {
+            let settings = SlotSettings {
+                layered: !self.settings.layered,
+                ..self.settings
+            };
+            asks.push(UiAction::Tune(self.slot, settings));
+        }
+        layered.on_hover_text("Layer: it sounds besides the launched slot");
     }
 
     fn paint(
@@ -189,7 +196,7 @@ impl Pad<'_> {
             let ink = if heard { ACCENT } else { WAVE };
             waveform::small(
                 painter,
-                inside.with_min_y(inside.top() + 12.0),
+                inside.with_min_y(inside.top() + 15.0),
                 &clip.peaks,
                 ink,
             );
@@ -215,26 +222,26 @@ impl Pad<'_> {
         painter.rect_stroke(rect, radius, Stroke::new(width, edge), StrokeKind::Inside);
     }
 
-    /// Its note, and what it does.
+    /// Its key, its note, and whether it plays.
     fn marks(&self, painter: &egui::Painter, rect: Rect, picture: Rect, launch: &Response) {
         let at = rect.left_top() + vec2(7.0, 12.0);
-        let ink = if self.launched { ACCENT } else { QUIET };
-        let font = theme::strong(10.5);
-        let place = painter.text(at, Align2::LEFT_CENTER, NOTES[self.slot], font, ink);
-        let beside = |text: &str, color: Color32| {
-            let at = pos2(place.right() + 6.0, place.center().y);
-            let font = egui::FontId::proportional(10.5);
-            controls::line(painter, at, text, font, color, rect.right() - at.x - 22.0);
-        };
-        let square =
-            Rect::from_center_size(pos2(place.right() + 11.0, place.center().y), vec2(8.0, 8.0));
-        if self.view.making {
-            beside("making", ACCENT);
-        } else if self.view.missing.is_some() {
-            beside("gone", theme::ERROR);
-        } else if self.state == SlotState::Waiting {
-            beside("waits", ACCENT);
-        } else if self.view.clip.is_some() {
+        let ink = if self.launched { ACCENT } else { TEXT };
+        let digit = (self.slot + 1).to_string();
+        let digit = painter.text(at, Align2::LEFT_CENTER, digit, theme::strong(11.5), ink);
+        let at = pos2(digit.right() + 5.0, at.y);
+        let font = FontId::proportional(10.5);
+        let note = painter.text(at, Align2::LEFT_CENTER, NOTES[self.slot], font, QUIET);
+        if self.view.missing.is_some() {
+            painter.text(
+                picture.center() + vec2(0.0, 6.0),
+                Align2::CENTER_CENTER,
+                "Make again",
+                theme::small(),
+                if launch.hovered() { ACCENT } else { TEXT },
+            );
+        } else if self.view.clip.is_some() && !self.view.making {
+            let square =
+                Rect::from_center_size(pos2(note.right() + 8.0, note.center().y), vec2(7.0, 7.0));
             let lit = launch.hovered();
             let icon = if lit && self.launched {
                 Icon::Stop
@@ -250,40 +257,58 @@ impl Pad<'_> {
             };
             icon.paint(painter, square, ink);
         }
+    }
+
+    /// What goes on in it that its picture does not show.
+    fn doing(&self) -> Option<(&'static str, Color32)> {
         if self.view.missing.is_some() {
-            let font = theme::small();
-            painter.text(
-                picture.center() + vec2(0.0, 6.0),
-                Align2::CENTER_CENTER,
-                "Make again",
-                font,
-                TEXT,
-            );
+            Some(("not here", theme::ERROR))
+        } else if self.view.making {
+            Some(("making…", ACCENT))
+        } else if self.state == SlotState::Waiting {
+            Some(("waits…", ACCENT))
+        } else {
+            None
         }
     }
 
     fn words(&self, ui: &Ui, rect: Rect, picture: Rect, name: &str) {
         let painter = ui.painter();
+        if name.is_empty() {
+            let at = rect.center() + vec2(0.0, 6.0);
+            let text = if self.selected { "next loop" } else { "empty" };
+            let ink = if self.selected { TEXT } else { QUIET };
+            painter.text(at, Align2::CENTER_CENTER, text, theme::small(), ink);
+            return;
+        }
         let left = rect.left() + 7.0;
         let width = rect.width() - 14.0;
         let tall = rect.bottom() - picture.bottom() > 30.0;
         let y = picture.bottom() + 11.0;
-        if name.is_empty() {
-            let at = rect.center() + vec2(0.0, 6.0);
-            let font = theme::small();
-            painter.text(at, Align2::CENTER_CENTER, "empty", font, QUIET);
-            return;
+        let below = pos2(left, y + 15.0);
+        let (doing, small) = (self.doing(), FontId::proportional(10.5));
+        match (doing, tall) {
+            // Where there is one line, what goes on matters more than the name.
+            (Some((text, ink)), false) => {
+                controls::line(painter, pos2(left, y), text, theme::small(), ink, width);
+                return;
+            }
+            (Some((text, ink)), true) => {
+                controls::line(painter, below, text, small, ink, width);
+            }
+            (None, true) => {
+                if let Some(clip) = &self.view.clip {
+                    let mut facts = format!("{} BPM", tidy(clip.tempo_bpm));
+                    let key = clip.facts.as_ref().and_then(|facts| facts.key.as_deref());
+                    if let Some(key) = key {
+                        facts = format!("{} · {}", tidy(clip.tempo_bpm), short_key(key));
+                    }
+                    controls::line(painter, below, &facts, small, QUIET, width);
+                }
+            }
+            (None, false) => {}
         }
         controls::line(painter, pos2(left, y), name, theme::small(), TEXT, width);
-        if let (true, Some(clip)) = (tall, &self.view.clip) {
-            let mut facts = format!("{} BPM", tidy(clip.tempo_bpm));
-            let key = clip.facts.as_ref().and_then(|facts| facts.key.as_deref());
-            if let Some(key) = key {
-                facts = format!("{} · {}", tidy(clip.tempo_bpm), short_key(key));
-            }
-            let font = egui::FontId::proportional(10.5);
-            controls::line(painter, pos2(left, y + 15.0), &facts, font, QUIET, width);
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use egui::{
 };
 
 use super::controls;
+use super::pads::short_key;
 use super::theme::{self, ACCENT, EDGE, FIELD, FIELD_HOVER, QUIET, ROW, TEXT};
 use crate::state::Project;
 use crate::wording::presets::{self, Preset};
@@ -79,7 +80,12 @@ pub(super) fn one(
     choices: &[&str],
     picked: &mut Option<String>,
 ) -> bool {
-    let text = picked.as_deref().unwrap_or(name).to_owned();
+    let text = match picked.as_deref() {
+        // Where there is no room, `A minor` is `Am`.
+        Some(key) if width < 80.0 => short_key(key),
+        Some(choice) => choice.to_owned(),
+        None => name.to_owned(),
+    };
     let button = field(ui, &text, picked.is_some(), width).on_hover_text(name);
     let mut changed = false;
     Popup::menu(&button).show(|ui| {

@@ -15,6 +15,9 @@ use crate::wording::tidy;
 /// Height of a row.
 pub(super) const HEIGHT: f32 = 50.0;
 
+/// Scores below this are a warning.
+const FAIR: u32 = 60;
+
 /// What was done to a row besides what it does itself.
 pub(super) struct Row {
     /// Its name was clicked.
@@ -73,9 +76,14 @@ pub(super) fn show(
 
 fn words(ui: &Ui, take: &TakeView, left: f32, rect: Rect) {
     let painter = ui.painter();
-    let width = rect.right() - 34.0 - left;
-    let at = pos2(left, rect.top() + 15.0);
-    controls::line(painter, at, &take.name, theme::body(), TEXT, width);
+    let mut end = rect.right() - 34.0;
+    let y = rect.top() + 15.0;
+    if let Some(score) = take.score {
+        let ink = if score < FAIR { ERROR } else { GOOD };
+        end = controls::badge(painter, pos2(end, y), &score.to_string(), ink) - 6.0;
+    }
+    let at = pos2(left, y);
+    controls::line(painter, at, &take.name, theme::body(), TEXT, end - left);
     let y = rect.bottom() - 14.0;
     let end = rect.right() - 56.0;
     let (text, color) = rights(take.rights);
@@ -91,24 +99,27 @@ fn words(ui: &Ui, take: &TakeView, left: f32, rect: Rect) {
     );
 }
 
-/// Tempo, bars, key and score in short.
+/// Tempo, key and bars in short.
 fn facts(take: &TakeView) -> String {
     let mut parts = Vec::new();
     parts.extend(take.tempo_bpm.map(|bpm| format!("{}", tidy(bpm))));
     parts.extend(take.key.as_deref().map(short_key));
-    parts.extend(take.bars.map(|bars| format!("{bars} b")));
-    parts.extend(take.score.map(|score| format!("★{score}")));
+    parts.extend(take.bars.map(bars));
     if parts.is_empty() {
         parts.push(format!("{:.1} s", take.seconds));
     }
     parts.join(" · ")
 }
 
+fn bars(bars: u32) -> String {
+    format!("{bars} bar{}", if bars == 1 { "" } else { "s" })
+}
+
 fn hint_of(take: &TakeView) -> String {
     let mut lines = vec![take.name.clone()];
     let mut facts = Vec::new();
     facts.extend(take.tempo_bpm.map(|bpm| format!("{} BPM", tidy(bpm))));
-    facts.extend(take.bars.map(|bars| format!("{bars} bars")));
+    facts.extend(take.bars.map(bars));
     facts.extend(take.key.clone());
     facts.extend(take.score.map(|score| format!("score {score}")));
     facts.extend(take.seed.map(|seed| format!("seed {seed}")));

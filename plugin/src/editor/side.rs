@@ -58,9 +58,6 @@ pub(super) fn heading(ui: &mut Ui, text: &str) {
 /// A few words where a list is empty.
 pub(super) fn nothing(ui: &mut Ui, text: &str) {
     ui.add_space(8.0);
-    ui.label(
-        egui::RichText::new(text)
-            .font(theme::body())
-            .color(theme::QUIET),
-    );
+    let text = egui::RichText::new(text).font(theme::body());
+    ui.add(egui::Label::new(text.color(theme::QUIET)).wrap());
 }

@@ -2,7 +2,8 @@
 //!
 //! Window thread.
 
-use egui::{Align, CornerRadius, Layout, Rect, RichText, Sense, Ui, UiBuilder, pos2, vec2};
+use egui::text::LayoutJob;
+use egui::{Align, CornerRadius, FontId, Layout, Rect, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::controls::{self, Weight};
 use super::desk::Scene;
@@ -83,6 +84,8 @@ fn rest(ui: &Ui, rect: Rect, scene: Scene, project: &Project) {
         );
         let begin = pos2(rect.right() - galley.size().x, y - galley.size().y / 2.0);
         painter.galley(begin, galley, QUIET);
+        let hover = ui.interact(rect, ui.scope_id().with("story"), Sense::hover());
+        hover.on_hover_text(wording::story(facts));
     }
 }
 
@@ -97,8 +100,22 @@ fn line(ui: &mut Ui, rect: Rect, message: &Message, asks: &mut Vec<UiAction>) {
     ui.scope_builder(builder, |ui| {
         let close = controls::button(ui, "OK", vec2(40.0, 22.0), Weight::Plain, true);
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            let label = egui::Label::new(RichText::new(text).color(color)).truncate();
-            ui.add(label).on_hover_text(text);
+            // What is too long for a line is set in two, smaller.
+            let room = ui.available_width();
+            let long = ui
+                .painter()
+                .layout_no_wrap(text.clone(), theme::body(), color)
+                .size()
+                .x
+                > room;
+            let font = if long {
+                FontId::proportional(11.0)
+            } else {
+                theme::body()
+            };
+            let mut job = LayoutJob::simple(text.clone(), font, color, room);
+            job.wrap.max_rows = if long { 2 } else { 1 };
+            ui.label(job).on_hover_text(text);
         });
         if close.clicked() {
             asks.push(UiAction::Dismiss);
@@ -132,16 +149,23 @@ fn phase(snapshot: &Snapshot) -> String {
     }
 }
 
-/// Time left, and when the loop is first heard.
+/// When the loop is first heard, and the time left.
 fn left(phase: &Phase) -> String {
-    match phase {
-        Phase::Generating {
-            seconds_left: Some(seconds),
-            ..
-        } => format!("{} left", wording::duration(*seconds)),
-        Phase::Generating { .. } => "measuring the speed".into(),
-        _ => String::new(),
-    }
+    let Phase::Generating {
+        seconds_left,
+        sound_in_seconds,
+        ..
+    } = phase
+    else {
+        return String::new();
+    };
+    let mut parts = Vec::new();
+    parts.extend(sound_in_seconds.map(|wait| format!("heard in {}", wording::duration(wait))));
+    parts.push(match seconds_left {
+        Some(left) => format!("{} left", wording::duration(*left)),
+        None => "measuring the speed".into(),
+    });
+    parts.join(" · ")
 }
 
 fn share(phase: &Phase) -> Option<f32> {
@@ -150,6 +174,7 @@ fn share(phase: &Phase) -> Option<f32> {
             Some((*step as f32 / *steps as f32).clamp(0.0, 1.0))
         }
         Phase::Loading { done } => *done,
+        Phase::Finishing => Some(1.0),
         _ => None,
     }
 }

@@ -1,22 +1,25 @@
-//! The panel's window in its desktop: files dragged out of it and dropped into it.
+//! The panel's window in its desktop: files dragged out of it and dropped into it, and keys for the host.
 //!
 //! Window thread. What the desktop does is read on threads of its own (see `barline_drag`), and
 //! looked at here once a frame; nothing here waits.
 
 use barline_drag::{
-    CopyError, Drag, DropEvent, DropTarget, NativeWindow, Outcome, Pending, copy_files,
+    CopyError, Drag, DropEvent, DropTarget, HostKeys, Kept, NativeWindow, Outcome, Pending,
+    copy_files,
 };
 use egui::{Pos2, pos2};
 use nice_plug_egui::baseview::WindowContext;
 use nice_plug_egui::{Key, RepaintNotifier};
 
 use super::desk::Desk;
+use super::keys::{self, Claim};
 use crate::view::{Message, Purpose, Ready, UiAction};
 
 /// What goes on between the window and its desktop.
 pub(super) struct System {
     notifier: RepaintNotifier,
     drops: Option<DropTarget>,
+    keys: Option<HostKeys>,
     drag: Option<Drag>,
     /// The newest file that went to the clipboard, and one that is on its way there.
     copied: u64,
@@ -28,6 +31,7 @@ impl System {
         Self {
             notifier,
             drops: None,
+            keys: None,
             drag: None,
             copied: 0,
             copy: None,
@@ -39,15 +43,19 @@ impl System {
         move || notifier.request_repaint()
     }
 
-    /// Listens for drops. Where the window system has none the panel does without.
+    /// Listens for drops, and for keys that are the host's. Where the window system has none, or does that
+    /// itself, the panel does without.
     pub(super) fn open(&mut self, window: &WindowContext) {
         let listen = |window| DropTarget::listen(window, self.waker()).ok();
         self.drops = NativeWindow::of(window).ok().and_then(listen);
+        let pass_on = |window| HostKeys::pass_on(window).ok();
+        self.keys = NativeWindow::of(window).ok().and_then(pass_on);
     }
 
     /// The window goes away.
     pub(super) fn close(&mut self) {
         self.drops = None;
+        self.keys = None;
         self.drag = None;
     }
 
@@ -148,6 +156,25 @@ impl System {
             Ok(()) => Message::Info("The file is on the clipboard".into()),
             Err(error) => Message::Error(error.to_string()),
         }));
+    }
+}
+
+impl System {
+    /// After a frame: what of the keys stays here from now on.
+    pub(super) fn keep(&self, claim: &Claim) {
+        let Some(keys) = &self.keys else {
+            return;
+        };
+        keys.keep(match claim {
+            Claim::All => Kept::All,
+            Claim::Some(characters, escape) => {
+                let escape = if *escape { "\u{1b}" } else { "" };
+                Kept::Some {
+                    plain: characters.concat() + escape,
+                    control: keys::WITH_CONTROL.to_owned(),
+                }
+            }
+        });
     }
 }
 

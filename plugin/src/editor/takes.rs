@@ -34,7 +34,7 @@ pub(super) fn show(
             }
             side::heading(ui, "Takes of this session");
             if snapshot.takes.is_empty() {
-                side::nothing(ui, "Every loop you make is listed here.");
+                side::nothing(ui, "Every loop you make is listed here.\n\nClick its picture to hear it, drag it onto a slot or to your timeline, or ask for more like it.");
             }
             for take in snapshot.takes.iter() {
                 let done = row::show(ui, take, scene, project.selected, desk, asks);

@@ -20,6 +20,8 @@ pub(crate) const CARD: Color32 = Color32::from_rgb(0x1B, 0x1E, 0x25);
 pub(crate) const FIELD: Color32 = Color32::from_rgb(0x26, 0x2A, 0x34);
 /// The same under the pointer.
 pub(crate) const FIELD_HOVER: Color32 = Color32::from_rgb(0x31, 0x36, 0x43);
+/// The one of several segments that is picked.
+pub(crate) const SEGMENT: Color32 = Color32::from_rgb(0x3B, 0x41, 0x50);
 /// Lines that divide.
 pub(crate) const LINE: Color32 = Color32::from_rgb(0x3A, 0x40, 0x4E);
 /// Lines of a control that are needed to see it.
@@ -44,6 +46,10 @@ pub(crate) const GOOD: Color32 = Color32::from_rgb(0x7F, 0xD6, 0xA4);
 pub(crate) const BEAT: Color32 = Color32::from_rgb(0x24, 0x28, 0x31);
 /// Errors.
 pub(crate) const ERROR: Color32 = Color32::from_rgb(0xFF, 0x8A, 0x80);
+
+/// What text is written in on any ground but the accent.
+#[cfg(test)]
+pub(crate) const INKS: [Color32; 7] = [TEXT, QUIET, ACCENT, ACCENT_HOVER, ERROR, GOOD, WAVE];
 
 /// Space between things that belong together.
 pub(crate) const NEAR: f32 = 8.0;
@@ -198,8 +204,9 @@ mod tests {
 
     #[test]
     fn text_passes_wcag_aa() {
-        for ground in [GROUND, CARD, FIELD, FIELD_HOVER, PICKED] {
-            for text in [TEXT, QUIET, ACCENT, ERROR, GOOD, WAVE] {
+        let washed = super::super::controls::tint(ACCENT);
+        for ground in [GROUND, CARD, FIELD, FIELD_HOVER, SEGMENT, PICKED, washed] {
+            for text in INKS {
                 let contrast = contrast(text, ground);
                 assert!(contrast >= 4.5, "{text:?} on {ground:?} is {contrast:.2}");
             }

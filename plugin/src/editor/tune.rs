@@ -33,10 +33,7 @@ pub(super) fn row(
     let size = vec2(ui.available_width(), height(ui));
     ui.allocate_ui(size, |ui| {
         ui.set_min_size(size);
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
-            controls(ui, scene, project, desk, asks);
-        });
+        controls(ui, scene, project, desk, asks);
     });
 }
 
@@ -48,11 +45,8 @@ pub(super) fn column(
     desk: &mut Desk,
     asks: &mut Vec<UiAction>,
 ) {
-    ui.set_width(330.0);
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(6.0, 6.0);
-        controls(ui, scene, project, desk, asks);
-    });
+    ui.set_width(520.0);
+    controls(ui, scene, project, desk, asks);
 }
 
 fn controls(
@@ -70,6 +64,30 @@ fn controls(
         .as_ref()
         .map_or(64.0, |clip| clip.beats);
 
+    let wide = ui.available_width() >= ONE_LINE;
+    let rows = |ui: &mut Ui, new: &mut SlotSettings| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        levels(ui, new, beats);
+        if wide {
+            modes(ui, new);
+        }
+    };
+    ui.spacing_mut().item_spacing.y = 6.0;
+    ui.horizontal(|ui| rows(ui, &mut new));
+    if !wide {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = 6.0;
+            modes(ui, &mut new);
+        });
+    }
+    if new != before {
+        desk.tuned = Some((slot, new));
+        asks.push(UiAction::Tune(slot, new));
+    }
+}
+
+/// How loud, where, how high, and how it comes and goes.
+fn levels(ui: &mut Ui, new: &mut SlotSettings, beats: f64) {
     number(
         ui,
         "Gain",
@@ -118,6 +136,10 @@ fn controls(
     number(ui, "out", "Fade to its end, in beats", |ui| {
         ui.add_sized(vec2(44.0, theme::ROW), fade(&mut new.fade_out_beats, beats))
     });
+}
+
+/// Which way, how often, and what its key does.
+fn modes(ui: &mut Ui, new: &mut SlotSettings) {
     if controls::chip(ui, "Reverse", new.reverse)
         .on_hover_text("Play it backwards")
         .clicked()
@@ -142,10 +164,6 @@ fn controls(
     {
         new.start_beats = 0.0;
         new.end_beats = None;
-    }
-    if new != before {
-        desk.tuned = Some((slot, new));
-        asks.push(UiAction::Tune(slot, new));
     }
 }
 

@@ -70,7 +70,8 @@ pub(super) fn show(painter: &Painter, rect: Rect, picture: &Picture) {
     painter.rect_filled(rect, CornerRadius::same(theme::ROUND), GROUND);
     let inside = rect.with_min_y(rect.top() + RULER);
     let axis = Axis::new(rect, picture.clip.beats, picture.zoom);
-    grid(&painter, rect, inside, picture.clip, axis);
+    let clip = picture.clip;
+    lines(&painter, rect, inside, clip.beats, clip.beats_per_bar, axis);
     let played = picture.playhead_beats.map(|beat| axis.x(beat));
     let (ink, before) = if picture.heard {
         (ACCENT, PLAYED)
@@ -94,18 +95,38 @@ pub(super) fn show(painter: &Painter, rect: Rect, picture: &Picture) {
     frame(&painter, rect);
 }
 
-/// A picture without anything in it but a few words.
-pub(super) fn empty(painter: &Painter, rect: Rect, text: &str) {
+/// A picture of bars to come, with what will be there and how it gets there.
+pub(super) fn empty(painter: &Painter, rect: Rect, bars: u32, a_bar: u32, what: &str, how: &str) {
     painter.rect_filled(rect, CornerRadius::same(theme::ROUND), GROUND);
+    let inside = rect.with_min_y(rect.top() + RULER);
+    let beats = f64::from(bars * a_bar);
+    lines(
+        painter,
+        rect,
+        inside,
+        beats,
+        a_bar,
+        Axis::new(rect, beats, Zoom::default()),
+    );
     frame(painter, rect);
-    let galley = painter.layout_no_wrap(text.to_owned(), theme::body(), QUIET);
-    let size = galley.size();
-    let y = rect.center().y;
-    let space = size.x / 2.0 + 12.0;
-    let stroke = Stroke::new(1.0, LINE);
-    painter.hline(rect.left() + 16.0..=rect.center().x - space, y, stroke);
-    painter.hline(rect.center().x + space..=rect.right() - 16.0, y, stroke);
-    painter.galley(rect.center() - size / 2.0, galley, QUIET);
+    let what = painter.layout_no_wrap(what.to_owned(), theme::strong(14.0), TEXT);
+    let how = painter.layout_no_wrap(how.to_owned(), theme::small(), QUIET);
+    let gap = 6.0;
+    let size = egui::vec2(
+        what.size().x.max(how.size().x),
+        what.size().y + gap + how.size().y,
+    );
+    let place = Rect::from_center_size(inside.center(), size);
+    // The lines end before the words.
+    painter.rect_filled(
+        place.expand2(egui::vec2(14.0, 8.0)),
+        CornerRadius::same(4),
+        GROUND,
+    );
+    let middle = |width: f32| place.center().x - width / 2.0;
+    let below = place.bottom() - how.size().y;
+    painter.galley(pos2(middle(what.size().x), place.top()), what, TEXT);
+    painter.galley(pos2(middle(how.size().x), below), how, QUIET);
 }
 
 /// A small picture without a grid.
@@ -118,14 +139,15 @@ fn frame(painter: &Painter, rect: Rect) {
     painter.rect_stroke(rect, radius, Stroke::new(1.0, LINE), StrokeKind::Inside);
 }
 
-fn grid(painter: &Painter, rect: Rect, inside: Rect, clip: &ClipView, axis: Axis) {
-    let a_bar = clip.beats_per_bar.max(1);
+/// Lines of bars and beats, with numbers.
+fn lines(painter: &Painter, rect: Rect, inside: Rect, beats: f64, a_bar: u32, axis: Axis) {
+    let a_bar = a_bar.max(1);
     let every = if axis.beat_width() * a_bar as f32 > 26.0 {
         1
     } else {
         4
     };
-    for beat in 0..clip.beats.ceil() as u32 {
+    for beat in 0..beats.ceil() as u32 {
         let x = axis.x(f64::from(beat));
         if x < rect.left() - 30.0 || x > rect.right() {
             continue;
@@ -141,14 +163,15 @@ fn grid(painter: &Painter, rect: Rect, inside: Rect, clip: &ClipView, axis: Axis
         }
         let number = beat / a_bar;
         if bar && number.is_multiple_of(every) {
-            let place = pos2(x + 6.0, rect.top() + RULER / 2.0 + 0.5);
+            // Beside the flags of start and end.
+            let place = pos2(x + 13.0, rect.top() + RULER / 2.0 + 0.5);
             let text = (number + 1).to_string();
             painter.text(place, Align2::LEFT_CENTER, text, theme::small(), QUIET);
         } else if axis.beat_width() > 60.0 {
             let place = pos2(x + 6.0, rect.top() + RULER / 2.0 + 0.5);
             let text = format!("{}.{}", number + 1, beat % a_bar + 1);
             let font = egui::FontId::proportional(10.0);
-            painter.text(place, Align2::LEFT_CENTER, text, font, theme::EDGE);
+            painter.text(place, Align2::LEFT_CENTER, text, font, QUIET);
         }
     }
 }

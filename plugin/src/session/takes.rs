@@ -82,20 +82,7 @@ pub(super) fn score(facts: &ClipFacts) -> Option<u32> {
 
 /// What the words of a licence come down to.
 pub(super) fn rights(words: &str) -> Rights {
-    let words = words.to_lowercase();
-    let barred = [
-        "excludes commercial",
-        "non-commercial",
-        "noncommercial",
-        "-nc",
-    ];
-    if barred.iter().any(|bar| words.contains(bar)) {
-        Rights::NonCommercial
-    } else if words.contains("commercial") {
-        Rights::Commercial
-    } else {
-        Rights::Unknown
-    }
+    Rights::said(words)
 }
 
 /// A picture of fewer columns.

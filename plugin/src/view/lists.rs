@@ -16,6 +16,27 @@ pub enum Rights {
     Unknown,
 }
 
+impl Rights {
+    /// What the words of a licence come down to.
+    #[must_use]
+    pub fn said(words: &str) -> Self {
+        let words = words.to_lowercase();
+        let barred = [
+            "excludes commercial",
+            "non-commercial",
+            "noncommercial",
+            "-nc",
+        ];
+        if barred.iter().any(|bar| words.contains(bar)) {
+            Self::NonCommercial
+        } else if words.contains("commercial") {
+            Self::Commercial
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
 /// A take in a list: of this instance or of the library.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TakeView {

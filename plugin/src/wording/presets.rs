@@ -519,7 +519,6 @@ const FULL: [Preset; 7] = group(
 );
 
 /// All of them, group by group.
-#[must_use]
 pub fn all() -> impl Iterator<Item = &'static Preset> {
     [DRUMS.as_slice(), &BASS, &KEYS, &MELODY, &TEXTURES, &FULL]
         .into_iter()

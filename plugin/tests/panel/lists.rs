@@ -29,7 +29,7 @@ fn a_take_is_heard_placed_and_dragged() {
     let mut rig = rig(Tab::Takes);
     let source = Source::Take(TakeId(1));
     // The picture lies to the left of the name.
-    let name = rig.find("round sub bass, slow glide");
+    let name = rig.find_in(rig.side(), "round sub bass, slow glide");
     let left = rig.find("Takes of this session").x - 40.0;
     rig.click(egui::pos2(left, name.y + 8.0));
     assert_eq!(rig.take(), [UiAction::Preview(Some(source.clone()))]);
@@ -49,7 +49,7 @@ fn a_used_prompt_is_taken_up_again() {
     let mut rig = rig(Tab::Takes);
     rig.snapshot.takes = [].into();
     rig.settle();
-    let prompt = rig.find("rhodes at night, jazz voicings");
+    let prompt = rig.find_in(rig.side(), "rhodes at night, jazz voicings");
     rig.click(prompt);
     rig.settle();
     assert_eq!(rig.project.prompt, "rhodes at night, jazz voicings");
@@ -99,7 +99,7 @@ fn the_library_is_searched() {
 #[test]
 fn a_take_of_the_library_is_named_and_binned() {
     let mut rig = rig(Tab::Library);
-    let row = rig.find("round sub bass, slow glide");
+    let row = rig.find_in(rig.side(), "round sub bass, slow glide");
     rig.click(row);
     rig.settle();
     let field = row + vec2(0.0, 52.0);
@@ -129,20 +129,61 @@ fn nothing_leaves_the_library_unasked() {
 }
 
 #[test]
-fn a_model_is_fetched_after_its_licence_was_shown() {
+fn a_model_is_fetched_after_its_size_and_licence_were_shown() {
     let mut rig = rig(Tab::Models);
+    let id = "facebook/musicgen-medium".to_owned();
     let fetch = rig.find("Fetch…");
     rig.click(fetch);
     rig.settle();
-    assert_eq!(rig.take(), [], "a question comes first");
+    let offer = UiAction::Model(ModelAction::Offer(id.clone()));
+    assert_eq!(rig.take(), [offer], "a question comes first");
     assert!(rig.seek("CC-BY-NC 4.0").is_some());
+    assert!(rig.seek("Asking the hub").is_some());
     let agree = rig.find("Agree and fetch");
     rig.click(agree);
-    let id = "facebook/musicgen-medium".to_owned();
+    assert_eq!(rig.take(), [], "nobody agrees to a size that is not known");
+    let mut shelf = rig.snapshot.shelf.to_vec();
+    shelf[2].offer_bytes = Some(3_700_000_000);
+    rig.snapshot.shelf = shelf.into();
+    rig.settle();
+    assert!(rig.seek("3.7 GB are to be fetched").is_some());
+    let agree = rig.find("Agree and fetch");
+    rig.click(agree);
     assert_eq!(rig.take(), [UiAction::Model(ModelAction::Fetch(id))]);
     let pause = rig.find("Pause");
     rig.click(pause);
     assert_eq!(rig.take(), [UiAction::Model(ModelAction::Pause)]);
+}
+
+#[test]
+fn what_a_project_carries_is_set_where_the_library_is() {
+    let mut rig = rig(Tab::Library);
+    let size = rig.find("32 MiB");
+    rig.click(size);
+    rig.hold(egui::Modifiers::COMMAND);
+    rig.tap(Key::A);
+    rig.hold(egui::Modifiers::NONE);
+    rig.write("0");
+    rig.tap(Key::Enter);
+    rig.settle();
+    assert_eq!(rig.project.carry_mib, 0);
+    assert!(rig.seek("no clips").is_some());
+    assert_eq!(rig.take(), [UiAction::Edited], "it can be undone");
+}
+
+#[test]
+fn a_limit_that_is_not_known_is_left_alone() {
+    let mut rig = Rig::new((1200.0, 800.0));
+    rig.desk.tab = Tab::Library;
+    rig.settle();
+    let asked = rig.take();
+    assert!(
+        matches!(
+            asked.as_slice(),
+            [UiAction::Library(LibraryAction::Find(_))]
+        ),
+        "{asked:?}"
+    );
 }
 
 #[test]

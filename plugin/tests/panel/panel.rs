@@ -6,7 +6,9 @@
 mod behaviour;
 mod lists;
 mod pictures;
+mod places;
 mod raster;
 mod rig;
 mod samples;
 mod setter;
+mod telling;

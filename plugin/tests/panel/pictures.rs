@@ -84,97 +84,116 @@ fn read(file: &PathBuf) -> Picture {
     }
 }
 
-#[test]
-fn empty() {
-    let rig = Rig::new(USUAL);
-    rig.live.set_host(false, Some(120.0), Some(4.0));
-    check("panel-empty", rig);
+/// A state of the panel, drawn at the size of a good window and at the least.
+fn both(name: &str, state: impl Fn(&mut Rig)) {
+    for (size, of) in [(LARGE, "large"), (LEAST, "small")] {
+        let mut rig = Rig::new(size);
+        state(&mut rig);
+        check(&format!("panel-{name}-{of}"), rig);
+    }
+}
+
+/// Opens a list of the side panel, which lies over the rest where there is no room.
+fn open(rig: &mut Rig, tab: Tab) {
+    rig.desk.side = Some(true);
+    rig.desk.tab = tab;
+    rig.settle();
 }
 
 #[test]
-fn playing() {
+fn usual() {
     let mut rig = Rig::new(USUAL);
     samples::playing(&mut rig);
     check("panel", rig);
 }
 
 #[test]
+fn empty() {
+    both("empty", |rig| {
+        rig.live.set_host(false, Some(120.0), Some(4.0));
+    });
+}
+
+#[test]
+fn playing() {
+    both("playing", |rig| {
+        samples::playing(rig);
+        rig.project.slots[0].start_beats = 4.0;
+        rig.project.slots[0].end_beats = Some(12.0);
+    });
+}
+
+#[test]
 fn generating() {
-    let mut rig = Rig::new(USUAL);
-    samples::generating(&mut rig);
-    check("panel-generating", rig);
+    both("generating", samples::generating);
 }
 
 #[test]
 fn error() {
-    let mut rig = Rig::new(USUAL);
-    samples::playing(&mut rig);
-    rig.snapshot.slots[4] = crate::view::SlotView {
-        missing: Some("tight funk kit, ghosted snare".into()),
-        ..Default::default()
-    };
-    rig.snapshot.message = Some(Message::Error(
-        "The disk is full: 2 MB are needed in Music/Barline. Make room there, or choose another folder.".into(),
-    ));
-    check("panel-error", rig);
+    both("error", |rig| {
+        samples::playing(rig);
+        rig.snapshot.slots[4] = crate::view::SlotView {
+            missing: Some("tight funk kit, ghosted snare".into()),
+            ..Default::default()
+        };
+        rig.snapshot.message = Some(Message::Error(
+            "The disk is full: 2 MB are needed in Music/Barline. Make room there, or choose another folder.".into(),
+        ));
+    });
 }
 
 #[test]
 fn loading() {
-    let mut rig = Rig::new(USUAL);
-    rig.project.prompt = "warehouse kick, metallic hats, long reverb".into();
-    rig.snapshot.phase = Phase::Loading { done: Some(0.42) };
-    rig.snapshot.slots[0].making = true;
-    rig.live.set_host(true, Some(132.0), Some(4.0));
-    check("panel-loading", rig);
+    both("loading", |rig| {
+        rig.project.prompt = "warehouse kick, metallic hats, long reverb".into();
+        rig.snapshot.phase = Phase::Loading { done: Some(0.42) };
+        rig.snapshot.slots[0].making = true;
+        rig.live.set_host(true, Some(132.0), Some(4.0));
+    });
 }
 
 #[test]
 fn library() {
-    let mut rig = Rig::new(LARGE);
-    samples::playing(&mut rig);
-    rig.snapshot.library = samples::library();
-    rig.desk.tab = Tab::Library;
-    rig.settle();
-    let row = rig.find("deep house organ stabs, off the beat");
-    rig.click(row);
-    check("panel-library", rig);
+    both("library", |rig| {
+        samples::playing(rig);
+        rig.snapshot.library = samples::library();
+        open(rig, Tab::Library);
+        let row = rig.find_in(rig.side(), "deep house organ stabs, off the beat");
+        rig.click(row);
+    });
 }
 
 #[test]
 fn models() {
-    let mut rig = Rig::new(LARGE);
-    samples::playing(&mut rig);
-    rig.snapshot.shelf = samples::shelf();
-    rig.desk.tab = Tab::Models;
-    rig.settle();
-    let fetch = rig.find("Fetch…");
-    rig.click(fetch);
-    check("panel-models", rig);
+    both("models", |rig| {
+        samples::playing(rig);
+        rig.snapshot.shelf = samples::shelf();
+        open(rig, Tab::Models);
+        let fetch = rig.find("Fetch…");
+        rig.click(fetch);
+        // The hub has told its size.
+        let mut shelf = rig.snapshot.shelf.to_vec();
+        shelf[2].offer_bytes = Some(3_700_000_000);
+        rig.snapshot.shelf = shelf.into();
+    });
 }
 
 #[test]
-fn narrow() {
-    let mut rig = Rig::new(LEAST);
-    samples::playing(&mut rig);
-    check("panel-narrow", rig);
-}
-
-#[test]
-fn narrow_with_takes() {
+fn takes() {
     let mut rig = Rig::new(LEAST);
     samples::generating(&mut rig);
-    rig.desk.side = Some(true);
-    check("panel-narrow-takes", rig);
+    open(&mut rig, Tab::Takes);
+    check("panel-takes-small", rig);
 }
 
 #[test]
-fn large() {
-    let mut rig = Rig::new(LARGE);
+fn slot() {
+    let mut rig = Rig::new(LEAST);
     samples::playing(&mut rig);
-    rig.project.slots[0].start_beats = 4.0;
-    rig.project.slots[0].end_beats = Some(12.0);
-    check("panel-large", rig);
+    rig.settle();
+    let slot = rig.exactly("Slot")[0];
+    rig.click(slot);
+    check("panel-slot-small", rig);
 }
 
 #[test]

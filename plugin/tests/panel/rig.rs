@@ -64,7 +64,11 @@ impl Rig {
     /// Draws a frame in which these events happen.
     pub(super) fn frame(&mut self, events: Vec<Event>) {
         self.seconds += 0.1;
-        let events = std::iter::once(Event::ModifiersChanged(self.modifiers))
+        // A frame in which nothing happens has no events: egui draws again after any.
+        let changed = self.ctx.input(|input| input.modifiers) != self.modifiers;
+        let events = changed
+            .then_some(Event::ModifiersChanged(self.modifiers))
+            .into_iter()
             .chain(events)
             .collect();
         let input = RawInput {
@@ -147,6 +151,15 @@ impl Rig {
         self.frame(Vec::new());
     }
 
+    /// Two clicks within a fifth of a second, and the frame after them.
+    pub(super) fn double_click(&mut self, place: Pos2) {
+        for _ in 0..2 {
+            self.press(place, true);
+            self.press(place, false);
+        }
+        self.frame(Vec::new());
+    }
+
     /// A click with the other button, and the frame after it.
     pub(super) fn click_other(&mut self, place: Pos2) {
         let event = |pressed| Event::PointerButton {
@@ -220,19 +233,58 @@ impl Rig {
     }
 
     pub(super) fn seek(&self, text: &str) -> Option<Pos2> {
-        fn search(shape: &egui::Shape, text: &str) -> Option<Pos2> {
+        let begins = |(drawn, place): (String, Pos2)| drawn.starts_with(text).then_some(place);
+        self.texts().into_iter().find_map(begins)
+    }
+
+    /// The same in a part of the panel: pads and lists may name the same clip.
+    pub(super) fn find_in(&self, part: Rect, text: &str) -> Pos2 {
+        self.texts()
+            .into_iter()
+            .find(|(drawn, place)| part.contains(*place) && drawn.starts_with(text))
+            .unwrap_or_else(|| panic!("{text:?} is not drawn in {part:?}"))
+            .1
+    }
+
+    /// The side panel, where there is room for it beside the rest.
+    pub(super) fn side(&self) -> Rect {
+        let window = Rect::from_min_size(Pos2::ZERO, vec2(self.size.0, self.size.1));
+        window.with_min_x(window.right() - 330.0)
+    }
+
+    /// All that lies below the pads.
+    pub(super) fn card(&self) -> Rect {
+        let pads = self.desk.pads[0].expect("the pads were drawn");
+        let last = self.desk.pads[7].expect("the pads were drawn");
+        Rect::from_min_max(
+            pos2(pads.left(), pads.bottom()),
+            pos2(last.right(), self.size.1 - 40.0),
+        )
+    }
+
+    /// The middles of all texts that are this and nothing more, in the order in which they were drawn.
+    pub(super) fn exactly(&self, text: &str) -> Vec<Pos2> {
+        let is = |(drawn, place): (String, Pos2)| (drawn == text).then_some(place);
+        self.texts().into_iter().filter_map(is).collect()
+    }
+
+    /// All texts that were drawn, with their middles.
+    pub(super) fn texts(&self) -> Vec<(String, Pos2)> {
+        fn collect(shape: &egui::Shape, into: &mut Vec<(String, Pos2)>) {
             match shape {
-                egui::Shape::Vec(shapes) => shapes.iter().find_map(|shape| search(shape, text)),
-                egui::Shape::Text(shape) if shape.galley.text().starts_with(text) => {
-                    Some(shape.pos + shape.galley.size() / 2.0)
+                egui::Shape::Vec(shapes) => shapes.iter().for_each(|shape| collect(shape, into)),
+                egui::Shape::Text(shape) => {
+                    let middle = shape.pos + shape.galley.size() / 2.0;
+                    into.push((shape.galley.text().to_owned(), middle));
                 }
-                _ => None,
+                _ => {}
             }
         }
-        let shapes = &self.output.as_ref()?.shapes;
-        shapes
-            .iter()
-            .find_map(|clipped| search(&clipped.shape, text))
+        let mut texts = Vec::new();
+        for clipped in self.output.iter().flat_map(|output| &output.shapes) {
+            collect(&clipped.shape, &mut texts);
+        }
+        texts
     }
 
     /// A place on a slot's picture.

@@ -1,14 +1,29 @@
-//! Random hosts and sessions: transports, block sizes, rates, commands, growth.
+//! Random hosts and sessions: transports, block sizes, rates, commands, notes, growth, swaps.
 //!
-//! Replay a finding with `BARLINE_FUZZ_SEED=… cargo test -p barline-player fuzz`; run longer
-//! with `BARLINE_FUZZ_BLOCKS=1000000`.
+//! Runs in rounds, each with a seed of its own, which a finding prints. `cargo xtask fuzz` runs as
+//! many blocks as it is told, from a seed; the test of every day runs a few rounds from the clock's.
 
-use barline_player::{ClipId, ClipInfo};
+mod host;
+mod judge;
+mod material;
+mod session;
 
-use crate::allocations::forbidden;
-use crate::rig::{Random, Rig};
+use barline_player::{Note, Outputs, SLOTS};
 
-const RATES_HZ: [f64; 6] = [22_050.0, 44_100.0, 48_000.0, 88_200.0, 96_000.0, 192_000.0];
+use crate::allocations::{bytes_kept, forbidden};
+use crate::rig::{Random, Rig, seed_of_the_clock};
+use host::Host;
+use judge::Judge;
+use session::Session;
+
+/// Blocks of a round: some seconds of audio.
+const ROUND_BLOCKS: u64 = if cfg!(miri) { 60 } else { 2000 };
+
+const RATES_HZ: [f64; 8] = [
+    22_050.0, 32_000.0, 44_100.0, 48_000.0, 48_000.0, 88_200.0, 96_000.0, 192_000.0,
+];
+
+/// Numbers that are none, and others that nobody means.
 const BAD: [f64; 8] = [
     0.0,
     -1.0,
@@ -20,227 +35,203 @@ const BAD: [f64; 8] = [
     5e-324,
 ];
 
-/// Interpolation between samples of full scale in alternating directions may go above them:
-/// the sum of the magnitudes of its six weights is at most this.
-const OVERSHOOT: f32 = 1.4;
-
-fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
-    std::env::var(name).ok()?.parse().ok()
+/// What a round is like.
+#[derive(Debug)]
+struct Style {
+    rate_hz: f64,
+    /// Tempi and rates that nobody plays at. Steps can't be told from the material then.
+    wild: bool,
+    /// Full-scale noise with numbers that are none, instead of something slow.
+    noise: bool,
+    /// Slots that the session uses.
+    slots: usize,
+    /// Something happens once in so many blocks, with the session and with the host.
+    session_pace: u64,
+    host_pace: u64,
+    /// The most frames of most blocks.
+    most_frames: u64,
+    /// The loudest slot, and the loudest that all are made.
+    slot_gain: f32,
+    main_gain: f32,
+    /// Slots have outputs of their own.
+    outs: bool,
 }
 
-/// A session that does anything that a session can do.
-struct Session {
-    next_id: u64,
-    growing: Option<(ClipInfo, u64)>,
-    ids: Vec<ClipId>,
-}
-
-impl Session {
-    fn act(&mut self, random: &mut Random, rig: &mut Rig) {
-        match random.below(13) {
-            0 => {
-                let clip = self.clip(random, rig);
-                rig.control.begin(clip).unwrap();
-                self.growing = Some((clip, 0));
-            }
-            1..=5 => {
-                if let Some((clip, pushed)) = &mut self.growing {
-                    let frames = random.below(5000).min(clip.frames - *pushed);
-                    let samples = audio(random, frames as usize);
-                    rig.control.push(clip.id, &samples, &samples).unwrap();
-                    *pushed += frames;
-                    if *pushed == clip.frames {
-                        rig.control.finish(clip.id).unwrap();
-                        self.growing = None;
-                    }
-                }
-            }
-            6 => {
-                if let Some((clip, _)) = self.growing.take() {
-                    rig.control.finish(clip.id).unwrap();
-                }
-            }
-            7 => {
-                let clip = self.clip(random, rig);
-                let samples = audio(random, clip.frames as usize);
-                rig.control.load(clip, &samples, &samples).unwrap();
-            }
-            8 => {
-                let mut clip = self.clip(random, rig);
-                // Now and then it fits the host's tempo, as a clip does that follows it.
-                let fits = !cfg!(miri) && random.one_in(2);
-                if fits && (30.0..=300.0).contains(&rig.transport.tempo_bpm) {
-                    clip.tempo_bpm = rig.transport.tempo_bpm;
-                    let seconds = clip.beats * 60.0 / clip.tempo_bpm;
-                    clip.frames = ((seconds * rig.rate_hz).round() as u64).max(1);
-                }
-                let samples = audio(random, clip.frames as usize);
-                rig.control.swap(clip, &samples, &samples).unwrap();
-            }
-            11 if random.one_in(3) => {
-                rig.control.clear();
-                self.growing = None;
-            }
-            9 => {
-                let id = self.ids[random.below(self.ids.len() as u64) as usize];
-                rig.control.discard(id);
-                self.growing.take_if(|(clip, _)| clip.id == id);
-            }
-            10 => rig.control.audition(random.one_in(2)),
-            _ => {
-                let status = rig.control.poll();
-                assert!(status.peaks.iter().all(|peak| peak.is_finite()));
-                if let Some(playhead) = status.playhead {
-                    assert!(playhead.frame.is_finite() && playhead.beats.is_finite());
-                    assert!(playhead.frame >= -1.0 && playhead.beats >= 0.0);
-                }
-            }
-        }
-    }
-
-    fn clip(&mut self, random: &mut Random, rig: &Rig) -> ClipInfo {
-        let id = ClipId(self.next_id);
-        self.next_id += 1;
-        self.ids.push(id);
-        let tempo_bpm = if random.one_in(2) {
-            120.0
-        } else {
-            40.0 + random.unit() * 200.0
-        };
-        let beats = [0.25, 1.0, 0.33, 2.0][random.below(4) as usize];
-        let frames = (beats * 60.0 / tempo_bpm * rig.rate_hz).round() as u64;
-        let frames = if cfg!(miri) || random.one_in(8) {
-            1 + random.below(3000)
-        } else {
-            frames
-        };
-        ClipInfo {
-            id,
-            frames,
-            beats,
-            tempo_bpm,
+impl Style {
+    fn new(random: &mut Random) -> Self {
+        let wild = random.one_in(3);
+        let loud = random.one_in(4);
+        Self {
+            rate_hz: RATES_HZ[random.below(8) as usize],
+            wild,
+            noise: wild && random.one_in(2),
+            slots: [1, 1, 3, SLOTS][random.below(4) as usize],
+            session_pace: [3, 20, 100][random.below(3) as usize],
+            host_pace: [3, 30, 300][random.below(3) as usize],
+            most_frames: [4, 64, 300, 1024][random.below(4) as usize],
+            slot_gain: if loud { 16.0 } else { 1.0 },
+            main_gain: if loud { 2.0 } else { 1.0 },
+            outs: random.one_in(2),
         }
     }
 }
 
-/// Full-scale noise, now and then with what is no number.
-fn audio(random: &mut Random, frames: usize) -> Vec<f32> {
-    let bad = random.one_in(5);
-    let sample = |_| {
-        if bad && random.one_in(500) {
-            [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][random.below(3) as usize]
-        } else {
-            (random.unit() * 2.0 - 1.0) as f32
-        }
-    };
-    (0..frames).map(sample).collect()
-}
-
-fn transport(random: &mut Random, rig: &mut Rig) {
-    if random.one_in(20) {
-        rig.transport.playing = !rig.transport.playing;
-    }
-    if random.one_in(15) {
-        rig.host_frame = random.below(2_000_000) as i64 - 1_000_000;
-    }
-    if random.one_in(40) {
-        rig.host_frame += random.below(9) as i64 - 4;
-    }
-    if random.one_in(30) {
-        let tempi = [
-            120.0,
-            120.0,
-            97.5,
-            30.0 + random.unit() * 300.0,
-            1.0,
-            999.0,
-            2000.0,
-        ];
-        rig.transport.tempo_bpm = tempi[random.below(7) as usize];
-    } else if random.one_in(80) {
-        rig.transport.tempo_bpm = BAD[random.below(8) as usize];
-    }
-    rig.transport.beats = match random.below(60) {
-        0 => None,
-        1 => Some(BAD[random.below(8) as usize]),
-        2 => Some((random.unit() - 0.5) * 1e9),
-        _ => Some(rig.beats()),
-    };
-    if random.one_in(30) {
-        rig.settings.sync = !rig.settings.sync;
-    }
-    if random.one_in(60) {
-        rig.settings.play = !rig.settings.play;
-    }
-    if random.one_in(50) {
-        let gains = [0.0, 1.0, random.unit() as f32, f32::NAN, -1.0, 0.5];
-        rig.settings.gain = gains[random.below(6) as usize];
-    }
-}
-
-fn fuzz(seed: u64, blocks: u64) {
-    let mut random = Random(seed);
-    let mut session = Session {
-        next_id: 1,
-        growing: None,
-        ids: vec![ClipId(0)],
-    };
-    let mut rig = Rig::new(48_000.0, 120.0);
-    let (mut left, mut right) = (vec![0.0; 9000], vec![0.0; 9000]);
-    let mut loudest = 0.0_f32;
+/// One round. Says what it found.
+fn round(seed: u64, blocks: u64) -> Result<f32, String> {
+    let random = &mut Random(seed);
+    let style = Style::new(random);
+    let mut rig = Rig::new(style.rate_hz, 120.0);
+    let mut session = Session::new(&style);
+    let mut host = Host::default();
+    let mut judge = Judge::new(&style);
+    let room = || (0..=SLOTS).map(|_| [vec![0.0_f32; 8192], vec![0.0_f32; 8192]]);
+    let mut buffers: Vec<[Vec<f32>; 2]> = room().collect();
     for block in 0..blocks {
-        if random.one_in(400) {
-            rig.rate_hz = RATES_HZ[random.below(6) as usize];
+        if style.wild && random.one_in(400) {
+            rig.rate_hz = RATES_HZ[random.below(8) as usize];
             forbidden(|| rig.player.reset(rig.rate_hz));
-        } else if random.one_in(2000) {
-            forbidden(|| rig.player.reset(BAD[random.below(8) as usize]));
+            judge.forget();
+        } else if random.one_in(1000) {
+            let rate_hz = if style.wild && random.one_in(2) {
+                BAD[random.below(8) as usize]
+            } else {
+                rig.rate_hz
+            };
+            forbidden(|| rig.player.reset(rate_hz));
+            judge.forget();
         }
-        if random.one_in(3) {
-            session.act(&mut random, &mut rig);
+        if random.one_in(style.session_pace) {
+            session.act(random, &mut rig, block)?;
         }
-        transport(&mut random, &mut rig);
-        let frames = match random.below(50) {
+        if random.one_in(10) {
+            session.poll(&mut rig)?;
+        }
+        host.act(random, &mut rig, &style);
+        let frames = match random.below(100) {
             0 => 0,
-            1 => 1 + random.below(9000) as usize,
+            1 => 1 + random.below(8192) as usize,
             2..10 => 1 + random.below(4) as usize,
-            _ => 1 + random.below(300) as usize,
+            _ => 1 + random.below(style.most_frames) as usize,
         };
-        let (l, r) = (&mut left[..frames], &mut right[..frames]);
-        l.fill(f32::NAN);
-        r.fill(f32::NAN);
-        forbidden(|| {
-            let (transport, settings) = (&rig.transport, &rig.settings);
-            let _ = rig.player.ready_for(transport, settings, frames);
-            rig.player.process(transport, settings, l, r);
-        });
+        let notes = if random.one_in(style.session_pace) {
+            random.below(4)
+        } else {
+            0
+        };
+        let mut note_frames = Vec::new();
+        for _ in 0..notes {
+            let key = 58 + random.below(12) as u8;
+            let note = match random.below(16) {
+                0 => Note::AllOff,
+                1..6 => Note::Off { key },
+                _ => Note::On {
+                    key,
+                    velocity: [1.0, random.unit() as f32, f32::NAN, 5.0][random.below(4) as usize],
+                },
+            };
+            let at = random.below(frames as u64 + 3) as usize;
+            session.tell(format!("{block}: {note:?} at {at}"));
+            note_frames.push(at);
+            forbidden(|| rig.player.note(at, note));
+        }
+        for channel in buffers.iter_mut().flatten() {
+            channel[..frames].fill(f32::NAN);
+        }
+        play(&mut rig, &mut buffers, frames, style.outs);
         rig.host_frame += frames as i64;
-        for (i, x) in l.iter().chain(r.iter()).enumerate() {
-            assert!(x.is_finite(), "block {block}, sample {i}: {x}");
-            loudest = loudest.max(x.abs());
-            assert!(x.abs() <= OVERSHOOT, "block {block}, sample {i}: {x}");
+        for (output, channels) in buffers.iter().enumerate() {
+            for (side, channel) in channels.iter().enumerate() {
+                if output == 0 || style.outs {
+                    judge
+                        .hear(output, side, &channel[..frames], &note_frames)
+                        .map_err(|found| {
+                            let (transport, settings) = (&rig.transport, &rig.settings);
+                            format!(
+                                "block {block} of {frames} frames: {found}\n{style:?}\n\
+                                 {transport:?}\n{settings:?}\n{:#?}",
+                                session.told
+                            )
+                        })?;
+                }
+            }
         }
     }
-    if blocks > 1000 {
-        assert!(loudest > 0.9, "nothing was heard: {loudest}");
+    Ok(judge.loudest)
+}
+
+/// The audio thread's part.
+fn play(rig: &mut Rig, buffers: &mut [[Vec<f32>; 2]], frames: usize, outs: bool) {
+    let (transport, settings) = (rig.transport, rig.settings);
+    let mut sides = buffers.iter_mut().map(|[left, right]| {
+        let (left, right) = (&mut left[..frames], &mut right[..frames]);
+        (left, right)
+    });
+    let (left, right) = sides.next().expect("the main output");
+    let mut outputs = Outputs::stereo(left, right);
+    if outs {
+        outputs.slots = std::array::from_fn(|_| sides.next());
     }
+    let player = &mut rig.player;
+    forbidden(|| {
+        let _ = player.ready_for(&transport, &settings, frames);
+        player.process(&transport, &settings, outputs);
+    });
+}
+
+/// Findings after which there is no more looking.
+const FINDINGS: usize = 5;
+
+/// Rounds from a seed on, until a number of blocks is reached.
+fn fuzz(seed: u64, blocks: u64) {
+    let (mut loudest, mut findings) = (0.0_f32, Vec::new());
+    let (mut done, mut at) = (0, seed);
+    while done < blocks && findings.len() < FINDINGS {
+        let some = ROUND_BLOCKS.min(blocks - done);
+        let mut found = Ok(0.0);
+        let kept = bytes_kept(|| {
+            let caught = std::panic::catch_unwind(|| round(at, some));
+            found = caught.unwrap_or_else(|_| Err("it panicked, see above".into()));
+        });
+        let found = found.and_then(|peak| match kept {
+            0 => Ok(peak),
+            _ => Err(format!("{kept} bytes are left")),
+        });
+        match found {
+            Ok(peak) => loudest = loudest.max(peak),
+            Err(found) => findings.push(format!(
+                "seed {at}, {found}\nreplay: cargo xtask fuzz --blocks {some} --seed {at}"
+            )),
+        }
+        (done, at) = (done + some, at.wrapping_add(1));
+    }
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n\n"));
+    println!("{done} blocks from seed {seed}: nothing found; the loudest sample was {loudest}");
+    assert!(
+        blocks < 10 * ROUND_BLOCKS || cfg!(miri) || loudest > 0.9,
+        "nothing was heard"
+    );
 }
 
 #[test]
 fn random_hosts_and_sessions() {
-    let rounds = if cfg!(miri) { 1 } else { 20 };
-    let blocks = setting("BARLINE_FUZZ_BLOCKS").unwrap_or(if cfg!(miri) { 120 } else { 20_000 });
-    if let Some(seed) = setting("BARLINE_FUZZ_SEED") {
-        println!("seed {seed}");
-        fuzz(seed, blocks / rounds);
-        return;
-    }
-    let first = if cfg!(miri) {
-        1
+    let (seed, rounds) = if cfg!(miri) {
+        (1, 4)
     } else {
-        crate::rig::seed_of_the_clock()
+        (seed_of_the_clock(), 12)
     };
-    for seed in first..first + rounds {
-        println!("replay with BARLINE_FUZZ_SEED={seed} BARLINE_FUZZ_BLOCKS={blocks}");
-        fuzz(seed, blocks / rounds);
+    println!("from seed {seed}");
+    fuzz(seed, rounds * ROUND_BLOCKS);
+}
+
+/// What `cargo xtask fuzz` runs.
+#[test]
+#[ignore = "as long as it is told to be"]
+fn long() {
+    fn setting(name: &str) -> Option<u64> {
+        std::env::var(name).ok()?.parse().ok()
     }
+    let seed = setting("BARLINE_FUZZ_SEED").unwrap_or_else(seed_of_the_clock);
+    let blocks = setting("BARLINE_FUZZ_BLOCKS").unwrap_or(100_000);
+    println!("{blocks} blocks from seed {seed}");
+    fuzz(seed, blocks);
 }

@@ -15,6 +15,7 @@
 mod allocations;
 mod exact;
 mod fades;
+mod fuzz;
 mod grow;
 mod memory;
 mod rig;

@@ -1,0 +1,137 @@
+//! What must hold of every sample that is heard.
+//!
+//! - It is a number.
+//! - It is not louder than the clips, whose samples reach full scale, at the gains of the round: of a
+//!   slot's output as loud as one clip, of the main output as the slots together. Noise may go over
+//!   full scale between its samples, by what interpolation can make of it.
+//! - It makes no step: a difference between two samples that exceeds both of the differences beside it
+//!   by more than −60 dB of the gains. A fade's or a gain's beginning, middle and end are kinks: there
+//!   a difference lies between its neighbours. Of a start out of silence, which takes a millisecond,
+//!   the curve of that millisecond is let through, which at low rates is more than −60 dB a frame.
+//!   Where two orders fall within three frames, because blocks are that short or notes that near, a fade
+//!   can begin and turn back at once, and there only the next bound holds.
+//! - No difference is larger than what the material makes at its fastest with all the ways of a
+//!   fade's and of a start's length at their steepest: so no step hides in two or three frames either.
+
+use super::Style;
+use super::material::TURN;
+
+/// −60 dB.
+const STEP: f64 = 1e-3;
+
+/// The fastest speed at which steps are looked for: 250 BPM of a clip of 60.
+const SPEED: f64 = 4.5;
+
+/// The sum of the magnitudes of the kernel's weights is below this.
+const OVERSHOOT: f64 = 2.6;
+
+/// One channel of an output.
+#[derive(Clone, Copy)]
+struct Ear {
+    /// The samples before.
+    last: [f64; 3],
+    heard: u64,
+    /// Frames since it was silent.
+    since_silence: u64,
+    /// Frames since the last two orders.
+    since_orders: [u64; 2],
+}
+
+const DEAF: Ear = Ear {
+    last: [0.0; 3],
+    heard: 0,
+    since_silence: 0,
+    since_orders: [u64::MAX / 2; 2],
+};
+
+/// Listens to all outputs of a round.
+pub(super) struct Judge {
+    ears: Vec<[Ear; 2]>,
+    pub(super) loudest: f32,
+    rate_hz: f64,
+    slots: f64,
+    gain: f64,
+    noise: bool,
+    wild: bool,
+}
+
+impl Judge {
+    pub(super) fn new(style: &Style) -> Self {
+        Self {
+            ears: vec![[DEAF; 2]; barline_player::SLOTS + 1],
+            loudest: 0.0,
+            rate_hz: style.rate_hz,
+            slots: style.slots as f64,
+            gain: f64::from(style.slot_gain * style.main_gain),
+            noise: style.noise,
+            wild: style.wild,
+        }
+    }
+
+    /// A reset is allowed a step.
+    pub(super) fn forget(&mut self) {
+        self.ears.fill([DEAF; 2]);
+    }
+
+    /// Hears a block of a channel. Output 0 is the main one. Orders are taken at its first frame, and at
+    /// those of the notes.
+    pub(super) fn hear(
+        &mut self,
+        output: usize,
+        side: usize,
+        block: &[f32],
+        notes: &[usize],
+    ) -> Result<(), String> {
+        let sounds = if output == 0 { self.slots } else { 1.0 };
+        let gain = self.gain * sounds;
+        let peak = gain * if self.noise { OVERSHOOT } else { 1.0 + 1e-5 };
+        let start_frames = (self.rate_hz * 0.001).floor();
+        let fade_frames = (self.rate_hz * 0.005).floor();
+        let start_curve = 6.0 / (start_frames * start_frames);
+        // The curve of a fade is 1.5 at its steepest. Two sounds, one of which may start, and the
+        // straight ways of the slot's and of the main gain.
+        let steepest = SPEED * TURN + 2.0 * 1.5 / fade_frames + 2.0 / fade_frames;
+        let start_steepest = 1.5 / start_frames;
+        let ear = &mut self.ears[output][side];
+        for (at, &sample) in block.iter().enumerate() {
+            let x = f64::from(sample);
+            if !x.is_finite() {
+                return Err(format!("output {output}, frame {at}: {sample}"));
+            }
+            if x.abs() > peak {
+                return Err(format!("output {output}, frame {at}: {x} is over {peak}"));
+            }
+            self.loudest = self.loudest.max(sample.abs());
+            if at == 0 || notes.contains(&at) {
+                ear.since_orders = [0, ear.since_orders[0]];
+            }
+            ear.since_orders = ear.since_orders.map(|frames| frames + 1);
+            let hasty = ear.since_orders[1] <= 4;
+            let [a, b, c] = ear.last;
+            ear.last = [b, c, x];
+            ear.heard += 1;
+            if self.wild || self.noise || ear.heard < 4 {
+                continue;
+            }
+            let starts = ear.since_silence as f64 <= start_frames + 3.0 || sounds > 1.0;
+            let (before, step, after) = (b - a, c - b, x - c);
+            let excess = (before.min(after) - step).max(step - before.max(after));
+            let allowed = gain * (STEP + if starts { start_curve } else { 0.0 });
+            if excess > allowed && !hasty {
+                return Err(format!(
+                    "output {output}, side {side}, frame {at}: a step of {excess:.5} for \
+                     {allowed:.5}: {a} {b} {c} {x}"
+                ));
+            }
+            let steepest = gain * (steepest + if starts { start_steepest } else { 0.0 });
+            if step.abs() > steepest {
+                return Err(format!(
+                    "output {output}, side {side}, frame {at}: a difference of {step:.5} for \
+                     {steepest:.5}: {a} {b} {c} {x}"
+                ));
+            }
+            ear.since_silence = if x == 0.0 { 0 } else { ear.since_silence + 1 };
+        }
+        Ok(())
+    }
+}
