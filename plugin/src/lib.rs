@@ -3,6 +3,10 @@
 //! `process` and `reset` run on the audio thread: no allocation, lock, wait or panic there, but
 //! for the wait of an offline render (see `offline`). Debug builds abort where `process`
 //! allocates.
+//!
+//! # Environment
+//! `BARLINE_LIBRARY` names the folder of the library, else it is in the user's data folder. Every
+//! take that is made is kept there, so whatever loads the plugin for a test sets it.
 
 pub mod editor;
 pub mod export;
@@ -13,6 +17,7 @@ pub mod session;
 pub mod state;
 pub mod tempo;
 pub mod view;
+mod vst3;
 pub mod wording;
 
 use std::num::NonZeroU32;
@@ -25,7 +30,6 @@ use nice_plug::prelude::{
     AsyncExecutor, AudioIOLayout, AuxiliaryBuffers, BufferConfig, ClapFeature, ClapPlugin,
     MidiConfig, NoteEvent, Params, Plugin, PluginState, PortNames, ProcessContext, ProcessMode,
     ProcessStatus, Vst3Plugin, Vst3SubCategory, new_nonzero_u32, nice_export_clap,
-    nice_export_vst3,
 };
 use nice_plug_egui::EguiEditor;
 
@@ -229,4 +233,3 @@ impl Vst3Plugin for Barline {
 }
 
 nice_export_clap!(Barline);
-nice_export_vst3!(Barline);
