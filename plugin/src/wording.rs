@@ -156,7 +156,7 @@ pub fn story(facts: &ClipFacts) -> String {
         facts
             .edited
             .iter()
-            .map(|words| format!("Since then: {words}")),
+            .map(|edited| format!("Since then: {}", edited.how)),
     );
     lines.push(verdict(facts));
     if facts.steps > 0 {

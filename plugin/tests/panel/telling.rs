@@ -79,7 +79,10 @@ fn what_a_clip_was_made_without_and_what_was_done_to_it_is_told() {
     let mut clip = (*shown).clone();
     let facts = clip.facts.as_mut().expect("it is finished");
     facts.negative = Some("vocals".into());
-    facts.edited = Some("backwards".into());
+    facts.edited = Some(barline_engine::Edited {
+        how: "backwards".into(),
+        whole: facts.length,
+    });
     rig.snapshot.slots[0].clip = Some(Arc::new(clip));
     rig.settle();
     let badge = rig.find("edited");
