@@ -11,6 +11,7 @@ pub(crate) mod clipboard;
 mod desk;
 mod door;
 pub(crate) mod drop_target;
+mod frames;
 pub(crate) mod host_keys;
 mod offer;
 mod session;

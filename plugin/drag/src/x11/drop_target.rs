@@ -16,6 +16,7 @@ use x11rb::protocol::xproto::Window;
 
 use super::desk::{Desk, Lost};
 use super::door::Door;
+use super::frames::Frames;
 use super::visitor::Visitor;
 use crate::{DragError, DropEvent, NativeWindow};
 
@@ -93,6 +94,7 @@ fn listen(
     let desk = Desk::open(window)?;
     let mut door = Door::open(&desk, window)?;
     let mut visitor = Visitor::new(window);
+    let mut frames = Frames::open(&desk, window)?;
     let mut looked = Instant::now();
     while !shared.closed.load(Ordering::Acquire) {
         let mut tell = |event| {
@@ -107,12 +109,20 @@ fn listen(
                     visitor.message(&desk, &door, &message, welcome, &mut tell)?;
                 }
                 Event::SelectionNotify(notify) => visitor.data(&desk, &notify, &mut tell)?,
+                Event::PresentCompleteNotify(event) => {
+                    if let Some(frames) = &mut frames {
+                        frames.complete(&event);
+                    }
+                }
                 Event::DestroyNotify(gone) if gone.window == window => return Ok(()),
                 Event::DestroyNotify(gone) => visitor.lose(gone.window, &mut tell),
                 _ => {}
             }
         }
         visitor.wait(&desk, &mut tell)?;
+        if let Some(frames) = &mut frames {
+            frames.look(&desk)?;
+        }
         if looked.elapsed() > LOOK {
             looked = Instant::now();
             door.look(&desk)?;
