@@ -135,3 +135,46 @@ impl Judge {
         Ok(())
     }
 }
+
+/// What the judge says of a sound at 96 kHz, from a round at unity with one slot.
+fn judge(sound: impl Fn(usize) -> f64) -> Result<(), String> {
+    let mut judge = Judge::new(&Style {
+        rate_hz: 96_000.0,
+        wild: false,
+        noise: false,
+        slots: 1,
+        session_pace: 3,
+        host_pace: 3,
+        most_frames: 64,
+        slot_gain: 1.0,
+        main_gain: 1.0,
+        outs: false,
+    });
+    let block: Vec<f32> = (0..2000).map(|i| sound(i) as f32).collect();
+    judge.hear(0, 0, &block, &[])
+}
+
+#[test]
+fn the_judge_hears_steps_and_forgives_fades() {
+    let slow = |i: usize| 0.75 + 0.25 * (i as f64 * TURN).sin();
+    let step = |height: f64, over: usize| {
+        move |i: usize| {
+            0.9 * slow(i) + height * (i.saturating_sub(1000) as f64 / over as f64).min(1.0)
+        }
+    };
+    assert_eq!(judge(slow), Ok(()));
+    for height in [0.0011, -0.0011, 0.05] {
+        assert!(judge(step(height, 1)).is_err(), "{height}");
+    }
+    assert_eq!(judge(step(0.0009, 1)), Ok(()), "below -60 dB");
+    assert!(judge(step(0.05, 3)).is_err(), "a step in three frames");
+    // A fade of its length, and the straight way of a gain.
+    let fade = |i: usize| {
+        let x = (i.saturating_sub(1000) as f64 / 480.0).min(1.0);
+        slow(i) * (1.0 - x * x * (3.0 - 2.0 * x))
+    };
+    assert_eq!(judge(fade), Ok(()));
+    assert_eq!(judge(step(-0.4, 480)), Ok(()));
+    assert!(judge(|i| slow(i) * 1.001).is_err(), "over 0 dB");
+    assert!(judge(|i| if i == 7 { f64::NAN } else { 0.0 }).is_err());
+}
