@@ -196,10 +196,13 @@ impl Part {
         let song = self.beat_start(unit.beat) as i64;
         let source = self.beat_start(unit.source) as i64;
         let frames = self.frames as i64;
+        // What is nearer to the beat in the round before or after is there.
+        let length = self.beat_start(unit.beat + 1) as i64 - song;
+        let spare = (frames - length) / 2;
         let way = position as i64 - song;
-        let round = if way >= frames / 2 {
+        let round = if way >= length + spare {
             -frames
-        } else if way < -frames / 2 {
+        } else if way < -spare {
             frames
         } else {
             0

@@ -298,13 +298,17 @@ impl Voice {
             self.part.copy(clip, self.unit, start, l, r);
         }
         for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).take(len).enumerate() {
-            let at = t + i as f64 * step;
-            let index = at as usize;
+            let at = t + f64::from(i as u32) * step;
+            let whole = at as i32;
+            let index = whole.max(0) as usize;
             let range = index..index + taps;
             (*l, *r) = match (span_left.get(range.clone()), span_right.get(range)) {
-                (Some(from_left), Some(from_right)) => {
-                    kernel.apply(at - index as f64, from_left, from_right)
-                }
+                (Some(from_left), Some(from_right)) => kernel.apply(
+                    (at - f64::from(whole)) as f32,
+                    from_left,
+                    from_right,
+                    &mut render.weights,
+                ),
                 _ => (0.0, 0.0),
             };
         }
@@ -333,7 +337,7 @@ impl Voice {
             }
             return;
         }
-        let (speed, grid) = (self.grid.ratio(), self.grid);
+        let (speed, grid) = (self.grid.ratio() + self.correction, self.grid);
         for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).enumerate() {
             let position = start + i as f64 * speed;
             let gate = self.gate(clip, times, &grid, position);

@@ -28,8 +28,11 @@ pub(super) fn show(
             ui.spacing_mut().item_spacing.y = 4.0;
             if !snapshot.queue.is_empty() {
                 side::heading(ui, "Queue");
-                for (place, waiting) in snapshot.queue.iter().enumerate() {
-                    queued(ui, place, waiting);
+                let mut place = 0;
+                // Takes of one request are one line.
+                for alike in snapshot.queue.chunk_by(|one, next| one == next) {
+                    queued(ui, place, &alike[0], alike.len());
+                    place += alike.len();
                 }
             }
             side::heading(ui, "Takes of this session");
@@ -63,8 +66,8 @@ pub(super) fn show(
         });
 }
 
-/// A request: its place, its prompt, and whose it is.
-fn queued(ui: &mut Ui, place: usize, waiting: &Waiting) {
+/// A request: its place, its prompt, how many takes of it, and whose it is.
+fn queued(ui: &mut Ui, place: usize, waiting: &Waiting, takes: usize) {
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width(), 22.0), egui::Sense::hover());
     let painter = ui.painter();
@@ -81,12 +84,16 @@ fn queued(ui: &mut Ui, place: usize, waiting: &Waiting) {
     };
     let at = pos2(rect.left() + 6.0, y);
     controls::line(painter, at, &number, theme::small(), ink, 30.0);
-    let right = if waiting.own {
+    let mut right = if waiting.own {
         let at = pos2(rect.right() - 4.0, y);
         controls::badge(painter, at, "this one", theme::ACCENT) - 6.0
     } else {
         rect.right() - 4.0
     };
+    if takes > 1 {
+        let at = pos2(right, y);
+        right = controls::badge(painter, at, &format!("{takes} takes"), theme::QUIET) - 6.0;
+    }
     let at = pos2(rect.left() + 38.0, y);
     let text = if waiting.own {
         theme::TEXT

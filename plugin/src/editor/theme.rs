@@ -21,7 +21,7 @@ pub(crate) const FIELD: Color32 = Color32::from_rgb(0x26, 0x2A, 0x34);
 /// The same under the pointer.
 pub(crate) const FIELD_HOVER: Color32 = Color32::from_rgb(0x31, 0x36, 0x43);
 /// The one of several segments that is picked.
-pub(crate) const SEGMENT: Color32 = Color32::from_rgb(0x3B, 0x41, 0x50);
+pub(crate) const SEGMENT: Color32 = Color32::from_rgb(0x34, 0x3A, 0x47);
 /// Lines that divide.
 pub(crate) const LINE: Color32 = Color32::from_rgb(0x3A, 0x40, 0x4E);
 /// Lines of a control that are needed to see it.

@@ -59,7 +59,7 @@ pub enum UiAction {
     /// Write a clip: into this folder under a name of its own, or to this very path when it ends in
     /// `.wav`, `.flac` or `.aiff`.
     Save(Source, PathBuf),
-    /// Write a clip to be dragged out; it comes back as [`Snapshot::ready`].
+    /// Write a clip to be dragged out; it comes back as [`super::Snapshot::ready`].
     Drag(Source),
     /// The dragged file was taken over by the panel.
     Dragged,

@@ -201,3 +201,17 @@ fn where_there_is_no_room_the_lists_lie_over_the_rest() {
     assert!(rig.seek("Takes of this session").is_none());
     assert_eq!(rig.take(), []);
 }
+
+#[test]
+fn takes_of_one_request_are_one_line_of_the_queue() {
+    let mut rig = Rig::new((1200.0, 800.0));
+    samples::generating(&mut rig);
+    rig.settle();
+    let side = rig.side();
+    let now = rig.exactly("now").len();
+    assert_eq!(now, 1);
+    assert!(rig.find_in(side, "2 takes").y < rig.find_in(side, "warehouse kick").y);
+    // Places count takes: the next one waits for both.
+    rig.find_in(side, "2.");
+    rig.find_in(side, "3.");
+}

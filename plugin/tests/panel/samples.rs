@@ -355,6 +355,7 @@ pub(super) fn generating(rig: &mut Rig) {
     };
     rig.snapshot.queue = [
         waiting("rhodes at night, jazz voicings", true, true),
+        waiting("rhodes at night, jazz voicings", true, true),
         waiting("warehouse kick, metallic hats", false, false),
         waiting("string ostinato, film score", false, true),
     ]

@@ -12,12 +12,16 @@
     reason = "tests run off the audio thread and stop on what they did not expect"
 )]
 
+mod alias;
 mod allocations;
 mod exact;
 mod fades;
 mod fuzz;
 mod grow;
+mod launches;
 mod memory;
+mod notes;
 mod rig;
+mod slots;
 mod swaps;
 mod transports;

@@ -1,7 +1,7 @@
 //! A host and a session on a table: what the tests share.
 
 use barline_player::{
-    ClipId, ClipInfo, Control, Outputs, Player, Settings, Status, Transport, handoff,
+    ClipId, ClipInfo, Control, Note, Outputs, Player, SLOTS, Settings, Status, Transport, handoff,
 };
 
 use crate::allocations::forbidden;
@@ -71,6 +71,8 @@ pub(crate) struct Rig {
     pub(crate) rate_hz: f64,
     /// Frames since the host's beat 0; the transport's beats come from here.
     pub(crate) host_frame: i64,
+    /// Notes to come, by the host's frame.
+    pub(crate) notes: Vec<(i64, Note)>,
 }
 
 impl Rig {
@@ -92,6 +94,7 @@ impl Rig {
             settings,
             rate_hz,
             host_frame: 0,
+            notes: Vec::new(),
         }
     }
 
@@ -102,24 +105,69 @@ impl Rig {
 
     /// Plays on at the host's frame, in blocks of the sizes given, over and over.
     pub(crate) fn play(&mut self, frames: usize, blocks: &[usize]) -> Stereo {
-        let (mut left, mut right) = (vec![7.0; frames], vec![7.0; frames]);
+        self.play_into(frames, blocks, 1).swap_remove(0)
+    }
+
+    /// The same, with an output for each slot: the main one and theirs.
+    pub(crate) fn play_apart(&mut self, frames: usize, blocks: &[usize]) -> Vec<Stereo> {
+        self.play_into(frames, blocks, 1 + SLOTS)
+    }
+
+    fn play_into(&mut self, frames: usize, blocks: &[usize], outputs: usize) -> Vec<Stereo> {
+        let mut heard = vec![(vec![7.0; frames], vec![7.0; frames]); outputs];
         let mut at = 0;
         for &size in blocks.iter().cycle() {
             let end = (at + size).min(frames);
             if self.transport.beats.is_some() {
                 self.transport.beats = Some(self.beats());
             }
-            let (l, r) = (&mut left[at..end], &mut right[at..end]);
+            let block = self.host_frame..self.host_frame + (end - at) as i64;
+            for (frame, note) in self
+                .notes
+                .extract_if(.., |(frame, _)| block.contains(frame))
+            {
+                let player = &mut self.player;
+                forbidden(|| player.note((frame - block.start) as usize, note));
+            }
+            let mut sides = heard
+                .iter_mut()
+                .map(|(left, right)| (&mut left[at..end], &mut right[at..end]));
+            let main = sides.next().expect("the main output");
+            let outputs = Outputs {
+                main,
+                slots: std::array::from_fn(|_| sides.next()),
+            };
             let (transport, settings) = (self.transport, self.settings);
-            let outputs = Outputs::stereo(l, r);
             forbidden(|| self.player.process(&transport, &settings, outputs));
             self.host_frame += (end - at) as i64;
             at = end;
             if at == frames {
-                return (left, right);
+                break;
             }
         }
-        (left, right)
+        heard
+    }
+
+    /// A note, so many frames from here.
+    pub(crate) fn note(&mut self, frames: usize, note: Note) {
+        self.notes.push((self.host_frame + frames as i64, note));
+    }
+
+    /// A key that goes down, so many frames from here.
+    pub(crate) fn press(&mut self, frames: usize, key: u8, velocity: f32) {
+        self.note(frames, Note::On { key, velocity });
+    }
+
+    /// A key that goes up.
+    pub(crate) fn release(&mut self, frames: usize, key: u8) {
+        self.note(frames, Note::Off { key });
+    }
+
+    /// A constant clip in a slot: its level tells which one sounds, and how loud.
+    pub(crate) fn load_level(&mut self, slot: usize, beats: f64, tempo_bpm: f64, level: f32) {
+        let clip = info(100 + slot as u64, beats, tempo_bpm, self.rate_hz);
+        let samples = vec![level; clip.frames as usize];
+        self.control.load(slot, clip, &samples, &samples).unwrap();
     }
 
     /// Plays and throws away: lets fades end.

@@ -8,10 +8,12 @@
 //!   by more than −60 dB of the gains. A fade's or a gain's beginning, middle and end are kinks: there
 //!   a difference lies between its neighbours. Of a start out of silence, which takes a millisecond,
 //!   the curve of that millisecond is let through, which at low rates is more than −60 dB a frame.
-//!   Where two orders fall within three frames, because blocks are that short or notes that near, a fade
+//!   Where two orders, or one and the end of what an earlier one began, fall within three frames, a fade
 //!   can begin and turn back at once, and there only the next bound holds.
 //! - No difference is larger than what the material makes at its fastest with all the ways of a
 //!   fade's and of a start's length at their steepest: so no step hides in two or three frames either.
+
+use std::collections::VecDeque;
 
 use super::Style;
 use super::material::TURN;
@@ -26,23 +28,32 @@ const SPEED: f64 = 4.5;
 const OVERSHOOT: f64 = 2.6;
 
 /// One channel of an output.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Ear {
+    /// The frames of the last orders.
+    orders: VecDeque<u64>,
     /// The samples before.
     last: [f64; 3],
     heard: u64,
     /// Frames since it was silent.
     since_silence: u64,
-    /// Frames since the last two orders.
-    since_orders: [u64; 2],
 }
 
 const DEAF: Ear = Ear {
+    orders: VecDeque::new(),
     last: [0.0; 3],
     heard: 0,
     since_silence: 0,
-    since_orders: [u64::MAX / 2; 2],
 };
+
+impl Ear {
+    /// More than one thing began or ended in the last frames.
+    fn hasty(&self, fade_frames: u64) -> bool {
+        let ages = self.orders.iter().map(|order| self.heard - order);
+        let near = ages.flat_map(|age| [Some(age), age.checked_sub(fade_frames)]);
+        near.flatten().filter(|age| *age <= 4).count() > 1
+    }
+}
 
 /// Listens to all outputs of a round.
 pub(super) struct Judge {
@@ -58,7 +69,7 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(style: &Style) -> Self {
         Self {
-            ears: vec![[DEAF; 2]; barline_player::SLOTS + 1],
+            ears: vec![[DEAF, DEAF]; barline_player::SLOTS + 1],
             loudest: 0.0,
             rate_hz: style.rate_hz,
             slots: style.slots as f64,
@@ -70,7 +81,7 @@ impl Judge {
 
     /// A reset is allowed a step.
     pub(super) fn forget(&mut self) {
-        self.ears.fill([DEAF; 2]);
+        self.ears.fill([DEAF, DEAF]);
     }
 
     /// Hears a block of a channel. Output 0 is the main one. Orders are taken at its first frame, and at
@@ -103,10 +114,13 @@ impl Judge {
             }
             self.loudest = self.loudest.max(sample.abs());
             if at == 0 || notes.contains(&at) {
-                ear.since_orders = [0, ear.since_orders[0]];
+                ear.orders.push_back(ear.heard);
+                let heard = ear.heard;
+                let past = |order: &u64| order + fade_frames as u64 + 8 < heard;
+                while ear.orders.front().is_some_and(past) {
+                    ear.orders.pop_front();
+                }
             }
-            ear.since_orders = ear.since_orders.map(|frames| frames + 1);
-            let hasty = ear.since_orders[1] <= 4;
             let [a, b, c] = ear.last;
             ear.last = [b, c, x];
             ear.heard += 1;
@@ -117,7 +131,7 @@ impl Judge {
             let (before, step, after) = (b - a, c - b, x - c);
             let excess = (before.min(after) - step).max(step - before.max(after));
             let allowed = gain * (STEP + if starts { start_curve } else { 0.0 });
-            if excess > allowed && !hasty {
+            if excess > allowed && !ear.hasty(fade_frames as u64) {
                 return Err(format!(
                     "output {output}, side {side}, frame {at}: a step of {excess:.5} for \
                      {allowed:.5}: {a} {b} {c} {x}"
@@ -134,4 +148,47 @@ impl Judge {
         }
         Ok(())
     }
+}
+
+/// What the judge says of a sound at 96 kHz, from a round at unity with one slot.
+fn judge(sound: impl Fn(usize) -> f64) -> Result<(), String> {
+    let mut judge = Judge::new(&Style {
+        rate_hz: 96_000.0,
+        wild: false,
+        noise: false,
+        slots: 1,
+        session_pace: 3,
+        host_pace: 3,
+        most_frames: 64,
+        slot_gain: 1.0,
+        main_gain: 1.0,
+        outs: false,
+    });
+    let block: Vec<f32> = (0..2000).map(|i| sound(i) as f32).collect();
+    judge.hear(0, 0, &block, &[])
+}
+
+#[test]
+fn the_judge_hears_steps_and_forgives_fades() {
+    let slow = |i: usize| 0.75 + 0.25 * (i as f64 * TURN).sin();
+    let step = |height: f64, over: usize| {
+        move |i: usize| {
+            0.9 * slow(i) + height * (i.saturating_sub(1000) as f64 / over as f64).min(1.0)
+        }
+    };
+    assert_eq!(judge(slow), Ok(()));
+    for height in [0.0011, -0.0011, 0.05] {
+        assert!(judge(step(height, 1)).is_err(), "{height}");
+    }
+    assert_eq!(judge(step(0.0009, 1)), Ok(()), "below -60 dB");
+    assert!(judge(step(0.05, 3)).is_err(), "a step in three frames");
+    // A fade of its length, and the straight way of a gain.
+    let fade = |i: usize| {
+        let x = (i.saturating_sub(1000) as f64 / 480.0).min(1.0);
+        slow(i) * (1.0 - x * x * (3.0 - 2.0 * x))
+    };
+    assert_eq!(judge(fade), Ok(()));
+    assert_eq!(judge(step(-0.4, 480)), Ok(()));
+    assert!(judge(|i| slow(i) * 1.001).is_err(), "over 0 dB");
+    assert!(judge(|i| if i == 7 { f64::NAN } else { 0.0 }).is_err());
 }
