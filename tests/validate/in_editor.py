@@ -62,7 +62,7 @@ class Panel:
     """The panel's window, and a hand on it."""
 
     def __init__(self, folder: Path):
-        self.window, (self.left, self.top, self.width, self.height) = find_window("Barline")
+        self.window, (self.left, self.top, self.width, self.height) = find_window("^Barline$")
         self.folder = folder
         self.screen = Screen()
         # Does what it is told at once, without a program's start before it.
@@ -370,7 +370,7 @@ def open_again(plugin):
 
     def close_again():
         try:
-            opened["window"], _ = find_window("Barline")
+            opened["window"], _ = find_window("^Barline$")
             time.sleep(0.5)
         except TimeoutError:
             pass
