@@ -7,7 +7,8 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a benchmark runs off the audio thread"
+    clippy::disallowed_types,
+    reason = "a benchmark runs off the audio thread, and its crate has a table of it"
 )]
 
 use barline_player::{

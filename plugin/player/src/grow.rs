@@ -43,7 +43,7 @@ pub(crate) fn rest_of_bar(
         source: before.source + 1,
         by_bar: true,
     };
-    let inside = beat % bar_beats(clip) > 0 && before.beat + 1 == beat;
+    let inside = !beat.is_multiple_of(bar_beats(clip)) && before.beat + 1 == beat;
     (before.by_bar && inside && next.source < ready).then_some(next)
 }
 
