@@ -1,4 +1,4 @@
-//! The top row: the name, undo and redo, the tempo that the next clip will have, the side panel.
+//! The top row: the name, undo and redo, tempo and meter that the next clip will have, the side panel.
 //!
 //! Window thread.
 
@@ -81,6 +81,14 @@ pub(super) fn show(
                     ui.add(value)
                         .on_hover_text("Tempo of the next loop: drag, or click and type");
                 }
+            }
+            if live.beats_per_bar().is_none() {
+                let value = DragValue::new(&mut project.beats_per_bar)
+                    .range(1..=16)
+                    .speed(0.05)
+                    .suffix("/4");
+                ui.add(value)
+                    .on_hover_text("Beats in a bar of the next loop: drag, or click and type");
             }
             lamp(ui, live.host_playing());
             meter(ui, live.peaks());

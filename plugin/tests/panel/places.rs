@@ -19,6 +19,8 @@ const NEAR: f32 = 2.0;
 /// Middles of what can be pressed, in points, in the window as it first opens.
 fn drawn() -> BTreeMap<String, [f32; 2]> {
     let mut rig = Rig::new(SIZE);
+    // Hosts give tempo and meter.
+    rig.live.set_host(false, Some(120.0), Some(4.0));
     rig.settle();
     let mut places = BTreeMap::new();
     let mut put = |name: &str, place: Pos2| {

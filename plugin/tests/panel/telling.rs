@@ -180,3 +180,18 @@ fn text_is_written_in_inks_whose_contrast_is_tested() {
         }
     }
 }
+
+#[test]
+fn tempo_and_meter_are_set_where_the_host_gives_none() {
+    let mut rig = Rig::new((640.0, 420.0));
+    rig.settle();
+    let meter = rig.find("/4");
+    rig.drag(meter, meter - egui::vec2(20.0, 0.0), true);
+    rig.settle();
+    assert_eq!(rig.project.beats_per_bar, 3);
+    assert_eq!(rig.take(), [UiAction::Edited]);
+    rig.live.set_host(true, Some(97.5), Some(4.0));
+    rig.settle();
+    assert!(rig.seek("/4").is_none());
+    assert!(rig.seek("97.5 BPM").is_some());
+}
