@@ -3,6 +3,7 @@
 //! Worker thread. Files are mapped, not read: a tensor costs memory when it is asked for.
 //! Every name, type and shape is checked here, so that what runs later can rely on it.
 
+mod bytes;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use candle_core::{DType, Device, Tensor};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors};
 
+use self::bytes::Bytes;
 use crate::error::EngineError;
 use crate::load::Load;
 
@@ -44,41 +46,6 @@ struct Part {
     bytes: Bytes,
     header: Metadata,
     data_start: usize,
-}
-
-#[derive(Debug)]
-enum Bytes {
-    Mapped(memmap2::Mmap),
-    Static(&'static [u8]),
-    Owned(Vec<u8>),
-}
-
-impl std::ops::Deref for Bytes {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        match self {
-            Self::Mapped(map) => map,
-            Self::Static(bytes) => bytes,
-            Self::Owned(bytes) => bytes,
-        }
-    }
-}
-
-impl Bytes {
-    /// Lets the system have the memory of a part that has been read: a model that is being
-    /// loaded would else take it twice. Who asks again gets it from the file.
-    fn forget(&self, part: std::ops::Range<usize>) {
-        #[cfg(unix)]
-        if let Self::Mapped(map) = self {
-            let advice = memmap2::UncheckedAdvice::DontNeed;
-            // SAFETY: what is dropped of a file's map that nobody writes to is read again from
-            // the file. An error is no harm: it was a wish.
-            #[allow(unsafe_code)]
-            let _ = unsafe { map.unchecked_advise_range(advice, part.start, part.len()) };
-        }
-        #[cfg(not(unix))]
-        let _ = part;
-    }
 }
 
 impl Weights {

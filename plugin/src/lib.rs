@@ -16,6 +16,7 @@ pub mod recall;
 pub mod session;
 pub mod state;
 pub mod tempo;
+mod timing;
 pub mod view;
 mod vst3;
 pub mod wording;

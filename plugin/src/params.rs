@@ -5,12 +5,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use barline_player::SLOTS;
 use nice_plug::formatters;
 use nice_plug::prelude::*;
 use nice_plug::util;
 
-use crate::state::ProjectStore;
+use crate::state::{ProjectStore, SLOTS};
 
 /// The most bars a clip can be asked for.
 pub const MAX_BARS: i32 = 8;
@@ -71,29 +70,6 @@ pub enum Hear {
     #[id = "finished"]
     #[name = "When finished"]
     Finished,
-}
-
-impl From<Quantise> for barline_player::Quantise {
-    fn from(quantise: Quantise) -> Self {
-        match quantise {
-            Quantise::Off => Self::Off,
-            Quantise::Beat => Self::Beat,
-            Quantise::Bar => Self::Bar,
-            Quantise::TwoBars => Self::TwoBars,
-            Quantise::FourBars => Self::FourBars,
-        }
-    }
-}
-
-impl From<Hear> for barline_player::Hear {
-    fn from(hear: Hear) -> Self {
-        match hear {
-            Hear::NextBar => Self::NextBar,
-            Hear::NextBeat => Self::NextBeat,
-            Hear::AtOnce => Self::AtOnce,
-            Hear::Finished => Self::Finished,
-        }
-    }
 }
 
 /// Parameters, and the state that is none (see [`crate::state`]).

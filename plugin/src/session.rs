@@ -169,6 +169,9 @@ pub struct Session {
     handle: Handle,
 }
 
+/// A project has a place for each of the player's slots.
+const _: () = assert!(crate::state::SLOTS == barline_player::SLOTS);
+
 /// Where a session keeps files; `None`: where the user's are.
 #[derive(Debug, Clone, Default)]
 struct Folders {

@@ -31,13 +31,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use barline_player::SLOTS;
 use nice_plug::plugin::PluginState;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::clip::{SavedClip, SavedRaw};
-pub use self::project::{MAX_TAKES, NoteMode, Project, SlotSettings};
+pub use self::project::{MAX_TAKES, NoteMode, Project, SLOTS, SlotSettings};
 pub use self::store::{Loaded, ProjectStore};
 
 /// The version that this build writes; it reads this one and all before it.

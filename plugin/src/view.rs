@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use barline_engine::ClipFacts;
-use barline_player::SLOTS;
 
 pub use self::action::{Find, LibraryAction, ModelAction, Source, TakeId, UiAction};
 pub use self::lists::{LibraryView, ModelState, ModelView, Rights, TakeView, Waiting};
@@ -61,7 +60,7 @@ impl Phase {
 }
 
 /// Slots of an instance.
-pub const SLOT_COUNT: usize = SLOTS;
+pub const SLOT_COUNT: usize = crate::state::SLOTS;
 
 /// The lowest and the highest sample of one column of the picture.
 pub type Peak = (f32, f32);
@@ -166,7 +165,7 @@ pub struct Snapshot {
     /// What is being done.
     pub phase: Phase,
     /// The slots.
-    pub slots: [SlotView; SLOTS],
+    pub slots: [SlotView; SLOT_COUNT],
     /// This instance's takes, newest first.
     pub takes: Arc<[TakeView]>,
     /// What is heard in the selected slot's place.

@@ -96,9 +96,9 @@ mod tests {
     fn attacks_stay_where_they_are() {
         let beat = RATE_HZ as usize / 2;
         let mut channel = vec![0.0_f32; 4 * beat];
-        for n in 0..channel.len() {
+        for (n, sample) in channel.iter_mut().enumerate() {
             let since = (n % beat) as f32;
-            channel[n] = (since * 0.3).sin() * (-since / 600.0).exp() * 0.8;
+            *sample = (since * 0.3).sin() * (-since / 600.0).exp() * 0.8;
         }
         let shifted = shift(&[channel], RATE_HZ, 4).unwrap();
         let block = RATE_HZ as usize / 100;

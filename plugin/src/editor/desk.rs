@@ -127,6 +127,8 @@ pub(crate) struct Desk {
     pub(crate) drag_file: Option<PathBuf>,
     /// Where the pads were drawn.
     pub(crate) pads: [Option<Rect>; SLOT_COUNT],
+    /// The shelf of models was asked how it stands.
+    pub(crate) shelf_asked: bool,
     /// What is looked for in the library.
     pub(crate) find: Find,
     /// Whether the library was asked once.

@@ -15,6 +15,10 @@ use crate::wording;
 
 /// Draws it.
 pub(super) fn show(ui: &mut Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<UiAction>) {
+    if !desk.shelf_asked {
+        desk.shelf_asked = true;
+        asks.push(UiAction::Model(ModelAction::Look));
+    }
     let height = (ui.available_height() - ROW - 8.0).max(60.0);
     ScrollArea::vertical()
         .id_salt("models")

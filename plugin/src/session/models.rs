@@ -24,15 +24,13 @@ impl<S: Screen> Worker<S> {
         self.shelf.as_mut()
     }
 
-    /// An open panel shows the shelf.
-    pub(super) fn show_shelf(&mut self) {
-        if self.shelf.is_none() && self.screen.is_open() {
-            self.shelf();
-        }
-    }
-
     pub(super) fn ask_shelf(&mut self, action: ModelAction) {
         match action {
+            ModelAction::Look => {
+                if let Some(shelf) = self.shelf() {
+                    shelf.ask(Ask::Predict);
+                }
+            }
             ModelAction::Folder(folder) => self.use_model(ModelSource::Folder(folder), None),
             ModelAction::Use(id) if id == STARTER => self.use_model(ModelSource::Starter, None),
             ModelAction::Use(id) => {

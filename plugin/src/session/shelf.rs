@@ -23,6 +23,8 @@ static SPEEDS: Mutex<Option<HashMap<(String, u8), f32>>> = Mutex::new(None);
 pub(super) enum Ask {
     /// How everything stands.
     Look,
+    /// How fast each model would be here, which takes a core for seconds, once a process.
+    Predict,
     /// What fetching a model would bring.
     Offer(String, Control),
     /// Fetch a model, as it was offered.
@@ -117,10 +119,10 @@ impl Desk {
             self.say(Tells::Trouble(complaint.clone()));
         }
         self.look();
-        self.measure();
         while let Ok(ask) = inbox.recv() {
             match ask {
                 Ask::Look => self.look(),
+                Ask::Predict => self.measure(),
                 Ask::Find(id) => {
                     let entry = self.shelf.find(&id).ok();
                     let path = entry.and_then(|entry| self.folder(&entry));

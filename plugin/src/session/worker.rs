@@ -356,7 +356,6 @@ impl<S: Screen> Worker<S> {
             self.screen.repaint();
         }
         if self.screen.is_open() {
-            self.show_shelf();
             self.look_at_engine();
         }
         if self.screen.is_open() && self.looked.elapsed() > LOOK_EVERY {

@@ -4,7 +4,6 @@
 
 use barline_engine::ModelSource;
 use barline_engine::prompt::Key;
-use barline_player::SLOTS;
 use serde::{Deserialize, Serialize};
 
 /// Longest prompt that is kept, in characters: far beyond what a model reads.
@@ -52,6 +51,9 @@ pub struct Project {
     /// library or made again.
     pub carry_mib: u32,
 }
+
+/// Slots of an instance, as many as the player has.
+pub const SLOTS: usize = 8;
 
 /// The most takes of one prompt.
 pub const MAX_TAKES: u32 = 4;

@@ -116,6 +116,8 @@ pub struct Find {
 /// What is asked of the shelf of models. A model is named by its id.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ModelAction {
+    /// The shelf is seen: say how everything stands, and how fast each model would be here.
+    Look,
     /// Make clips with it from now on.
     Use(String),
     /// Ask the hub how large it is; the answer is [`super::ModelView::offer_bytes`].

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use barline_player::SLOTS;
+use crate::state::SLOTS;
 
 /// No value in an atomic that holds a float's bits.
 const NONE: u64 = u64::MAX;
