@@ -92,7 +92,6 @@ impl Plugin for Barline {
             ],
             ..PortNames::const_default()
         },
-        ..AudioIOLayout::const_default()
     }];
     const MIDI_INPUT: MidiConfig = MidiConfig::Basic;
 

@@ -177,12 +177,11 @@ fn as_it_sounds(
             if settings.reverse {
                 part.reverse();
             }
-            let length = part.len();
-            for n in 0..fade_in {
-                part[n] *= n as f32 / fade_in as f32;
+            for (n, sample) in part.iter_mut().enumerate().take(fade_in) {
+                *sample *= n as f32 / fade_in as f32;
             }
-            for n in 0..fade_out {
-                part[length - 1 - n] *= n as f32 / fade_out as f32;
+            for (n, sample) in part.iter_mut().rev().enumerate().take(fade_out) {
+                *sample *= n as f32 / fade_out as f32;
             }
             part
         })
