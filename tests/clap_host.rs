@@ -4,18 +4,25 @@
 //! one bar long; what they must sound like comes from the command line.
 
 mod alone;
+mod bounce;
+mod clips;
 mod host;
 mod lifetime;
 mod locked;
+mod notes;
 mod params;
+mod ports;
 mod reference;
 mod restore;
+mod running;
 mod song;
+mod states;
 mod tempo;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use clack_host::prelude::EventBuffer;
 
 use self::host::{Bundle, Host};
 use self::reference::{Order, clip_of};
@@ -41,7 +48,7 @@ fn play_until_finished(host: &mut Host, song: &mut Song) -> Result<Recording> {
     loop {
         for _ in 0..20 {
             let frames = host.blocks.next();
-            host.block(song, frames, &[], &mut recording)?;
+            host.block(song, frames, &EventBuffer::new(), &mut recording)?;
             std::thread::sleep(Duration::from_millis(1));
         }
         let project = host.project()?;

@@ -27,8 +27,9 @@ mod prediction;
 const BITS: u16 = 24;
 /// Full scale of 24-bit samples.
 const SCALE: f32 = 8_388_608.0;
-/// No clip is longer than this; a file that says so is not one of ours.
-const MAX_FRAMES: u64 = 192_000 * 600;
+/// No clip has more samples than this: ten minutes of stereo at 96 kHz, as when a file is imported. A
+/// file that says so is not one of ours.
+const MAX_SAMPLES: u64 = 2 * 600 * 96_000;
 
 /// Why a clip can't be kept in the project or taken out of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -150,10 +151,17 @@ fn encode(rate_hz: u32, channels: &[Vec<i32>]) -> Result<String, RecallError> {
 
 /// Rate and samples by channel, 1 or 2, of equal lengths.
 fn decode(flac: &str) -> Result<(u32, Vec<Vec<i32>>), RecallError> {
-    let fail = |what: String| RecallError::Decode(what);
     let bytes = STANDARD
         .decode(flac)
-        .map_err(|error| fail(error.to_string()))?;
+        .map_err(|error| RecallError::Decode(error.to_string()))?;
+    // flac-codec 1.3.3 panics on some damage instead of saying so (sums that overflow, in debug
+    // builds): the clip is lost then, and the instance is not.
+    std::panic::catch_unwind(|| read(bytes))
+        .unwrap_or_else(|_| Err(RecallError::Decode("it is damaged".into())))
+}
+
+fn read(bytes: Vec<u8>) -> Result<(u32, Vec<Vec<i32>>), RecallError> {
+    let fail = |what: String| RecallError::Decode(what);
     let mut reader =
         FlacSampleReader::new(Cursor::new(bytes)).map_err(|error| fail(error.to_string()))?;
     let info = reader.metadata();
@@ -161,7 +169,7 @@ fn decode(flac: &str) -> Result<(u32, Vec<Vec<i32>>), RecallError> {
     let frames = info.total_samples().unwrap_or(0);
     if info.bits_per_sample() != u32::from(BITS)
         || !(1..=2).contains(&count)
-        || !(1..=MAX_FRAMES).contains(&frames)
+        || !(1..=MAX_SAMPLES / count as u64).contains(&frames)
         || !(8_000..=192_000).contains(&rate_hz)
     {
         return Err(fail("it is not in the form that Barline writes".into()));

@@ -42,6 +42,8 @@ pub use self::store::{Loaded, ProjectStore};
 /// The version that this build writes; it reads this one and all before it.
 pub const VERSION: u32 = 3;
 
+/// The most that clips may take in a state, whatever is set: hosts refuse to load 256 MiB.
+const MAX_CARRY_MIB: u32 = 192;
 /// Name of the field in nice-plug's state.
 const FIELD: &str = "project";
 /// Stands in for a field that was refused, so that its reason reaches the panel.
@@ -109,7 +111,7 @@ impl Saved {
     }
 
     fn write(project: Project, clips: &Clips, generate: bool) -> Self {
-        let mut room = (project.carry_mib as usize) << 20;
+        let mut room = (project.carry_mib.min(MAX_CARRY_MIB) as usize) << 20;
         let mut clips: Vec<Option<SavedClip>> = clips
             .iter()
             .map(|clip| {

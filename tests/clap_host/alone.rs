@@ -12,6 +12,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 /// Names the folder that a test in its own process may use; set, it says that this is one.
 const FOLDER: &str = "BARLINE_TEST_ALONE";
+/// Names the plugin's library.
+pub(super) const LIBRARY: &str = "BARLINE_LIBRARY";
 /// A test that takes longer hangs.
 const LONGEST: Duration = Duration::from_secs(240);
 
@@ -38,6 +40,8 @@ pub(crate) fn alone(name: &str, stages: &[fn(&std::path::Path) -> Result<()>]) -
             .args([name, "--exact", "--nocapture", "--test-threads=1"])
             .env(FOLDER, folder.path())
             .env("RUST_BACKTRACE", "1")
+            // Every take is kept: not among those of whoever runs this.
+            .env(LIBRARY, folder.path().join("library"))
             .stdin(Stdio::null())
             .spawn()
             .context("cannot start this test again")?;

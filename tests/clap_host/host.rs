@@ -12,10 +12,11 @@ use clack_extensions::log::{HostLog, HostLogImpl, LogSeverity};
 use clack_extensions::params::{ParamInfoBuffer, PluginParams};
 use clack_extensions::render::{PluginRender, RenderMode};
 use clack_extensions::state::PluginState;
-use clack_host::events::event_types::ParamValueEvent;
 use clack_host::prelude::*;
 use serde_json::{Value, json};
 
+use super::alone::LIBRARY;
+use super::running::Running;
 use super::song::{Blocks, Recording, Song};
 use crate::programs;
 
@@ -24,7 +25,7 @@ const PLUGIN_ID: &std::ffi::CStr = c"io.barline.barline";
 pub(crate) const MAX_FRAMES: usize = 1024;
 
 /// What the plugin asks of the host.
-pub(crate) struct Shared {
+pub(super) struct Shared {
     callback: AtomicBool,
 }
 
@@ -44,7 +45,7 @@ impl HostLogImpl for Shared {
     }
 }
 
-struct Handlers;
+pub(super) struct Handlers;
 
 impl HostHandlers for Handlers {
     type Shared<'a> = Shared;
@@ -64,6 +65,10 @@ pub(crate) struct Bundle {
 
 impl Bundle {
     pub(crate) fn load() -> Result<Self> {
+        ensure!(
+            std::env::var_os(LIBRARY).is_some(),
+            "{LIBRARY} is not set: the takes of tests would be kept with the user's own"
+        );
         let path: PathBuf = programs::clap_library()?;
         // SAFETY: the library is our own plugin, which this test is about; there is nothing
         // but its own code to vouch for it.
@@ -84,16 +89,6 @@ pub(crate) struct Host {
     instance: PluginInstance<Handlers>,
     running: Option<Running>,
     pub(crate) blocks: Blocks,
-}
-
-/// What belongs to an active instance.
-struct Running {
-    processor: StartedPluginAudioProcessor<Handlers>,
-    rate_hz: f64,
-    side_chain: [Vec<f32>; 2],
-    output: [Vec<f32>; 2],
-    input_ports: AudioPorts,
-    output_ports: AudioPorts,
 }
 
 impl Host {
@@ -126,22 +121,13 @@ impl Host {
         let processor = stopped
             .start_processing()
             .map_err(|_| anyhow!("it does not start processing"))?;
-        let buffers = || [vec![0.0; MAX_FRAMES], vec![0.0; MAX_FRAMES]];
-        self.running = Some(Running {
-            processor,
-            rate_hz,
-            side_chain: buffers(),
-            output: buffers(),
-            input_ports: AudioPorts::with_capacity(2, 1),
-            output_ports: AudioPorts::with_capacity(2, 1),
-        });
+        self.running = Some(Running::new(processor, rate_hz));
         Ok(())
     }
 
     pub(crate) fn deactivate(&mut self) {
         if let Some(running) = self.running.take() {
-            self.instance
-                .deactivate(running.processor.stop_processing());
+            self.instance.deactivate(running.stop_processing());
         }
     }
 
@@ -222,6 +208,11 @@ impl Host {
         Ok((value, String::from_utf8(text.to_vec())?))
     }
 
+    /// For what only one test asks of the plugin.
+    pub(crate) fn handle(&mut self) -> PluginMainThreadHandle<'_> {
+        self.instance.plugin_handle()
+    }
+
     /// Runs what the plugin asked to have run on the main thread.
     fn attend(&mut self) {
         let asked = |shared: &Shared| shared.callback.swap(false, Ordering::AcqRel);
@@ -231,7 +222,9 @@ impl Host {
     }
 
     pub(crate) fn rate_hz(&self) -> f64 {
-        self.running.as_ref().map_or(0.0, |running| running.rate_hz)
+        self.running
+            .as_ref()
+            .map_or(0.0, |running| running.rate_hz())
     }
 
     /// Plays on for `frames` frames in odd blocks.
@@ -240,17 +233,17 @@ impl Host {
         while recording.left.len() < frames {
             let left = frames - recording.left.len();
             let block = self.blocks.next().min(left);
-            self.block(song, block, &[], &mut recording)?;
+            self.block(song, block, &EventBuffer::new(), &mut recording)?;
         }
         Ok(recording)
     }
 
-    /// Plays one block with parameter changes in it, and records it.
+    /// Plays one block with parameter changes and notes in it, in order, and records it.
     pub(crate) fn block(
         &mut self,
         song: &mut Song,
         frames: usize,
-        events: &[ParamValueEvent],
+        events: &EventBuffer,
         recording: &mut Recording,
     ) -> Result<()> {
         let running = self.running.as_mut().context("it is not active")?;
@@ -260,15 +253,10 @@ impl Host {
                 frames: song.frames + ahead,
                 ..*song
             };
-            recording.beats.push(then.beats(running.rate_hz));
+            recording.beats.push(then.beats(running.rate_hz()));
         }
         running.process(song, frames, events)?;
-        recording
-            .left
-            .extend_from_slice(&running.output[0][..frames]);
-        recording
-            .right
-            .extend_from_slice(&running.output[1][..frames]);
+        running.record(frames, recording);
         if song.playing {
             song.frames += frames as u64;
         }
@@ -289,7 +277,7 @@ impl Host {
             let audio = scope.spawn(|| {
                 while !stop.load(Ordering::Acquire) {
                     let frames = blocks.next();
-                    running.process(&song, frames, &[])?;
+                    running.process(&song, frames, &EventBuffer::new())?;
                     song.frames += frames as u64;
                     // About as fast as a sound card would ask for it.
                     std::thread::sleep(std::time::Duration::from_micros(frames as u64 * 20));
@@ -306,6 +294,13 @@ impl Host {
     }
 }
 
+/// Events of one block.
+pub(crate) fn events<E: AsRef<clack_host::events::UnknownEvent>>(list: &[E]) -> EventBuffer {
+    let mut buffer = EventBuffer::new();
+    buffer.push_all(list);
+    buffer
+}
+
 /// What the main thread may do while another plays.
 pub(crate) struct PluginOnly<'a>(&'a mut Host);
 
@@ -316,43 +311,6 @@ impl PluginOnly<'_> {
 
     pub(crate) fn save_bytes(&mut self) -> Result<Vec<u8>> {
         self.0.save_bytes()
-    }
-}
-
-impl Running {
-    fn process(&mut self, song: &Song, frames: usize, events: &[ParamValueEvent]) -> Result<()> {
-        // What is not written must show.
-        for channel in &mut self.output {
-            channel.fill(f32::NAN);
-        }
-        let [left_in, right_in] = &mut self.side_chain;
-        let inputs = [&mut left_in[..frames], &mut right_in[..frames]];
-        let inputs = self.input_ports.with_input_buffers([AudioPortBuffer {
-            latency: 0,
-            channels: AudioPortBufferType::f32_input_only(inputs.into_iter().map(|buffer| {
-                InputChannel {
-                    buffer,
-                    is_constant: true,
-                }
-            })),
-        }]);
-        let [left, right] = &mut self.output;
-        let outputs = [&mut left[..frames], &mut right[..frames]];
-        let mut outputs = self.output_ports.with_output_buffers([AudioPortBuffer {
-            latency: 0,
-            channels: AudioPortBufferType::f32_output_only(outputs.into_iter()),
-        }]);
-        let events: Vec<ParamValueEvent> = events.to_vec();
-        let transport = song.event(self.rate_hz);
-        self.processor.process(
-            &inputs,
-            &mut outputs,
-            &InputEvents::from_buffer(&events),
-            &mut OutputEvents::void(),
-            None,
-            Some(&transport),
-        )?;
-        Ok(())
     }
 }
 

@@ -2,13 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::alone::alone;
 use super::host::Bundle;
 use super::reference::Order;
 use super::song::Song;
 use super::{HOUSE, RATE_HZ, play_faded, play_until_finished, with_clip};
+
+/// Instances that come and go.
+const ROUNDS: u64 = 200;
+/// What fifty of them may add: less than one player's buffers for each.
+const MOST_GROWN_KIB: u64 = 40 << 10;
 
 #[test]
 fn instances_come_and_go_while_generating() -> Result<()> {
@@ -18,9 +23,13 @@ fn instances_come_and_go_while_generating() -> Result<()> {
             let bundle = Bundle::load()?;
             // Half of the time another instance keeps the engine alive.
             let mut keeper = Some(with_clip(&bundle, &HOUSE, RATE_HZ)?);
-            for round in 0..50_u64 {
-                if round == 25 {
+            let mut settled_kib = 0;
+            for round in 0..ROUNDS {
+                if round == ROUNDS / 2 {
                     keeper = None;
+                }
+                if round == ROUNDS * 3 / 4 {
+                    settled_kib = resident_kib()?;
                 }
                 let mut host = bundle.host()?;
                 host.activate(RATE_HZ)?;
@@ -32,7 +41,7 @@ fn instances_come_and_go_while_generating() -> Result<()> {
                 host.while_running(Song::at(120.0, 0.0), |plugin| {
                     plugin.load(&order.project(), &order.params())?;
                     // From before the job begins to well into it.
-                    std::thread::sleep(Duration::from_millis(round * 37 % 200));
+                    std::thread::sleep(Duration::from_millis(round * 37 % 80));
                     plugin.save_bytes().map(drop)
                 })?;
                 drop(host);
@@ -42,6 +51,13 @@ fn instances_come_and_go_while_generating() -> Result<()> {
                 ensure!(threads("barline-engine")? <= 5, "engines pile up");
             }
             drop(keeper);
+            // Of instances that leave something behind, fifty leave much.
+            let grown_kib = resident_kib()?.saturating_sub(settled_kib);
+            println!(
+                "{grown_kib} KiB more after the last {} instances",
+                ROUNDS / 4
+            );
+            ensure!(grown_kib < MOST_GROWN_KIB, "{grown_kib} KiB leaked");
             // Threads on their way out have time; those that pile up do not go.
             let begin = Instant::now();
             while all_threads()? > 3 && begin.elapsed() < Duration::from_secs(10) {
@@ -88,6 +104,21 @@ fn two_instances_share_one_engine() -> Result<()> {
 #[cfg(target_os = "linux")]
 fn all_threads() -> Result<usize> {
     Ok(std::fs::read_dir("/proc/self/task")?.count())
+}
+
+/// Memory of this process.
+#[cfg(target_os = "linux")]
+fn resident_kib() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(kib.context("no VmRSS")?.parse()?)
+}
+
+/// Elsewhere nobody counts simply.
+#[cfg(not(target_os = "linux"))]
+fn resident_kib() -> Result<u64> {
+    Ok(0)
 }
 
 /// Elsewhere there is no simple count: the test is then of crashes alone.

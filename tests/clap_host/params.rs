@@ -9,7 +9,7 @@ use clack_host::events::event_types::ParamValueEvent;
 use serde_json::Value;
 
 use super::alone::alone;
-use super::host::{Bundle, Host, MAX_FRAMES};
+use super::host::{Bundle, Host, MAX_FRAMES, events};
 use super::reference::{Order, Reference};
 use super::song::{Recording, Song};
 use super::{HOUSE, LONGEST, RATE_HZ, play_faded, with_clip};
@@ -31,7 +31,12 @@ fn parameters(folder: &Path) -> Result<()> {
     let param = |name: &str| found(name).map(|(id, _)| id);
     let set = |host: &mut Host, song: &mut Song, name: &str, value: f64, at: u32| {
         let event = ParamValueEvent::new(at, param(name)?, Pckn::match_all(), value);
-        host.block(song, MAX_FRAMES, &[event], &mut Recording::default())
+        host.block(
+            song,
+            MAX_FRAMES,
+            &events(&[event]),
+            &mut Recording::default(),
+        )
     };
     let (_, text) = host.param_text(param("Gain")?)?;
     ensure!(text.ends_with("0.0 dB"), "the gain is shown as {text:?}");
@@ -117,10 +122,10 @@ fn the_generate_parameter_makes_a_clip_at_the_hosts_tempo() -> Result<()> {
             let id = host.params()?.get("Generate").context("no Generate")?.0;
             for value in [1.0, 0.0] {
                 let event = ParamValueEvent::new(5, id, Pckn::match_all(), value);
-                host.block(&mut song, 64, &[event], &mut Recording::default())?;
+                host.block(&mut song, 64, &events(&[event]), &mut Recording::default())?;
             }
             let begin = Instant::now();
-            while host.project()?["clip"].is_null() {
+            while host.project()?["clips"][0].is_null() {
                 ensure!(begin.elapsed() < LONGEST, "no clip after {LONGEST:?}");
                 host.play(&mut song, 480)?;
                 std::thread::sleep(Duration::from_millis(2));

@@ -25,7 +25,7 @@ impl Order {
     /// The plugin's `project` field that asks for it as soon as it is loaded.
     pub(crate) fn project(&self) -> Value {
         json!({
-            "version": 1, "prompt": self.prompt, "seed": self.seed, "seed_locked": true,
+            "version": 3, "prompt": self.prompt, "seed": self.seed, "seed_locked": true,
             "tempo_bpm": self.tempo_bpm, "beats_per_bar": 4, "generate": true,
         })
     }
@@ -104,6 +104,13 @@ impl Reference {
     /// A clip of so many beats.
     pub(crate) fn new(left: Vec<f32>, right: Vec<f32>, beats: f64) -> Self {
         Self { left, right, beats }
+    }
+
+    /// The same, louder or quieter.
+    pub(crate) fn scaled(mut self, gain: f32) -> Self {
+        let samples = self.left.iter_mut().chain(&mut self.right);
+        samples.for_each(|sample| *sample *= gain);
+        self
     }
 
     /// A clip that is silent, or the same a frame later, would let every comparison pass.
@@ -344,8 +351,8 @@ fn rms(values: impl Iterator<Item = f64>) -> f64 {
 
 /// Reads a value as text for messages.
 pub(crate) fn clip_of(project: &Value) -> Result<&Value> {
-    let clip = &project["clip"];
-    ensure!(!clip.is_null(), "the state has no clip");
+    let clip = &project["clips"][0];
+    ensure!(!clip.is_null(), "the state has no clip in its first slot");
     clip["facts"].as_object().context("the clip has no facts")?;
     Ok(clip)
 }

@@ -72,11 +72,16 @@ impl Song {
     }
 }
 
+/// Slots of the plugin, and outputs of their own besides the main one.
+pub(crate) const SLOTS: usize = 8;
+
 /// What came out, frame by frame.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recording {
     pub(crate) left: Vec<f32>,
     pub(crate) right: Vec<f32>,
+    /// Left and right of the slots' own outputs.
+    pub(crate) slots: [[Vec<f32>; 2]; SLOTS],
     /// Quarter notes at each frame.
     pub(crate) beats: Vec<f64>,
 }
@@ -84,10 +89,46 @@ pub(crate) struct Recording {
 impl Recording {
     /// The frames from `start` on.
     pub(crate) fn after(&self, start: usize) -> Self {
+        self.part(start..self.beats.len())
+    }
+
+    /// Some of the frames.
+    pub(crate) fn part(&self, range: std::ops::Range<usize>) -> Self {
+        let side = |side: &Vec<f32>| side.get(range.clone()).unwrap_or_default().to_vec();
         Self {
-            left: self.left[start..].to_vec(),
-            right: self.right[start..].to_vec(),
-            beats: self.beats[start..].to_vec(),
+            left: side(&self.left),
+            right: side(&self.right),
+            slots: self.slots.each_ref().map(|slot| slot.each_ref().map(side)),
+            beats: self.beats[range.clone()].to_vec(),
+        }
+    }
+
+    /// What came out of a slot's own output.
+    pub(crate) fn slot(&self, slot: usize) -> Self {
+        let [left, right] = self.slots[slot].clone();
+        Self {
+            left,
+            right,
+            beats: self.beats.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// The same with beats counted from elsewhere.
+    pub(crate) fn counted_from(mut self, beats: f64) -> Self {
+        self.beats.iter_mut().for_each(|at| *at -= beats);
+        self
+    }
+
+    /// Goes on with another.
+    pub(crate) fn append(&mut self, more: Self) {
+        self.left.extend(more.left);
+        self.right.extend(more.right);
+        self.beats.extend(more.beats);
+        for (slot, more) in self.slots.iter_mut().zip(more.slots) {
+            for (side, more) in slot.iter_mut().zip(more) {
+                side.extend(more);
+            }
         }
     }
 

@@ -2,19 +2,17 @@
 //! beat, in tune, and the same after the project was opened again and in every bounce.
 
 use std::f64::consts::TAU;
-use std::io::Cursor;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use barline_engine::fit::{Target, into_bars, raw};
 use barline_engine::resample::resample_loop;
-use barline_engine::{Fit, Length, Sampling, file};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use barline_engine::{Fit, Length};
 use serde_json::{Value, json};
 
 use super::alone::alone;
+use super::clips::{flac, saved_clip};
 use super::host::{Bundle, Host};
 use super::reference::Reference;
 use super::song::{Recording, Song};
@@ -66,10 +64,7 @@ fn another_tempo(folder: &Path) -> Result<()> {
     let mut moving = Recording::default();
     for step in 1..=60 {
         song.change_tempo(131.7 - f64::from(step) * 0.1, RATE_HZ);
-        let part = host.play(&mut song, 960)?;
-        moving.left.extend(part.left);
-        moving.right.extend(part.right);
-        moving.beats.extend(part.beats);
+        moving.append(host.play(&mut song, 960)?);
     }
     fast.check_repitched("while the tempo moves", &moving.after(FADED_FRAMES))?;
     // Back at its own tempo it is the clip that it was.
@@ -138,23 +133,12 @@ impl Toned {
 
     /// The state; without its take it is one of version 1.
     fn project(&self, with_take: bool) -> Result<Value> {
-        let flac = |channels: &[Vec<f32>]| -> Result<String> {
-            let mut flac = Cursor::new(Vec::new());
-            file::encode_flac(&mut flac, MODEL_HZ, 24, channels, &[])?;
-            Ok(STANDARD.encode(flac.into_inner()))
-        };
         let (channels, fitted) = self.at(120.0)?;
-        let facts = json!({
-            "prompt": "a tone", "model": "none", "model_sha256": "00", "rights": "yours",
-            "seed": 1, "sampling": Sampling::default(), "length": Self::length(120.0),
-            "key": null, "fitted": fitted, "steps": 1, "generate_seconds": 1.0,
-            "version": "0.1.0",
-        });
-        let mut clip = json!({ "flac": flac(&channels)?, "facts": facts });
+        let mut clip = saved_clip(MODEL_HZ, &channels, Self::length(120.0), fitted)?;
         if with_take {
             ensure!(raw::halvings(&self.raw) == 0, "the take is too loud");
             clip["raw"] = json!({
-                "flac": flac(&self.raw)?, "halvings": 0,
+                "flac": flac(MODEL_HZ, &self.raw)?, "halvings": 0,
                 "prediction": { "start_frame": 0, "gain": 0 },
             });
         }
@@ -289,10 +273,7 @@ fn bounce(host: &mut Host) -> Result<Recording> {
     let mut song = Song::at(124.0, 0.0);
     let mut heard = host.play(&mut song, 96_000)?;
     song.change_tempo(110.0, RATE_HZ);
-    let rest = host.play(&mut song, 144_000)?;
-    heard.left.extend(rest.left);
-    heard.right.extend(rest.right);
-    heard.beats.extend(rest.beats);
+    heard.append(host.play(&mut song, 144_000)?);
     Ok(heard)
 }
 
@@ -313,17 +294,12 @@ fn bounces(_: &Path) -> Result<()> {
         "that of a new instance is another"
     );
     // Stretched from the first frame, repitched after the step, stretched from a beat on.
-    let at = |range: std::ops::Range<usize>| Recording {
-        left: first.left[range.clone()].to_vec(),
-        right: first.right[range.clone()].to_vec(),
-        beats: first.beats[range].to_vec(),
-    };
     let fast = toned.reference(124.0)?;
-    fast.check_locked("from the start", &at(FADED_FRAMES..96_000))?;
+    fast.check_locked("from the start", &first.part(FADED_FRAMES..96_000))?;
     fast.check_repitched(
         "after the step",
-        &at(96_000 + FADED_FRAMES..96_000 + 14_000),
+        &first.part(96_000 + FADED_FRAMES..96_000 + 14_000),
     )?;
     let slow = toned.reference(110.0)?;
-    slow.check_locked("at rest", &at(96_000 + 48_000..240_000))
+    slow.check_locked("at rest", &first.part(96_000 + 48_000..240_000))
 }

@@ -12,6 +12,7 @@ import dawdreamer
 
 import clip
 import juce_state
+import slots
 from report import arguments, check, finish
 
 LONGEST_SECONDS = 120
@@ -31,6 +32,11 @@ class Host:
         self.engine.load_graph([(self.plugin, [])])
 
     def render(self, seconds):
+        """The main output."""
+        return self.outputs(seconds)[:2]
+
+    def outputs(self, seconds):
+        """All outputs: left and right of the main one, then of each slot."""
         self.engine.render(seconds)
         return self.engine.get_audio()
 
@@ -48,7 +54,7 @@ class Host:
         while time.monotonic() - begin < LONGEST_SECONDS:
             self.render(0.1)
             project = juce_state.project(juce_state.unpack(self.save()))
-            if project["clip"] is not None and not project["generate"]:
+            if project["clips"] and project["clips"][0] and not project["generate"]:
                 # The last blocks are on their way to the player.
                 time.sleep(0.2)
                 self.render(0.1)
@@ -107,6 +113,9 @@ def main():
     check("stretched at 120 BPM where it says that", off < 1e-5, f"off by {off:.1e}")
 
     tempo_map(args, stretched, saved)
+    launched_by_automation(args)
+    stairs(args)
+    own_outputs(args)
     finish()
 
 
@@ -139,6 +148,110 @@ def tempo_map(args, stretched, saved):
     late = int((song_seconds - 4.0) * clip.RATE_HZ)
     off = until_heard(host, stretched, lambda: host.render(song_seconds), fast, start=late)
     check("stretched on the beat at the end of a tempo map", off < 1e-5, f"off by {off:.1e}")
+
+
+def with_hums(args, params, settings=(), **options) -> Host:
+    """A song with a hum in every slot, as soon as all are with the player: the last of them is heard
+    when the parameter says so."""
+    host = Host(args.bundle, args.folder, tempo_bpm=slots.TEMPO_BPM, **options)
+    begin = time.monotonic()
+    last = slots.hums(params | {"slot": {"i32": slots.SLOTS}}, list(settings))
+    host.load(juce_state.pack(last))
+    while not heard_of(host, slots.SLOTS - 1):
+        if time.monotonic() - begin > LONGEST_SECONDS:
+            raise TimeoutError("the last slot is not heard")
+        time.sleep(0.05)
+    time.sleep(0.2)
+    return host
+
+
+def heard_of(host, slot: int) -> bool:
+    """Whether that slot's tone is in what plays."""
+    heard = host.render(1.0)[0, slots.FADED_FRAMES :]
+    tone = slots.hum(slot)[0, slots.FADED_FRAMES : slots.FADED_FRAMES + len(heard)]
+    return float(heard @ tone) > 0.5 * float(tone @ tone)
+
+
+def parameter(host, name: str) -> int:
+    found = host.plugin.get_parameters_description()
+    return next(entry["index"] for entry in found if entry["name"] == name)
+
+
+def launched_by_automation(args):
+    """The parameter goes from slot to slot between the bar lines, on which the slots change."""
+    params = {"quantise": {"string": "bar"}}
+    host = with_hums(args, params)
+    rate = slots.RATE_HZ
+    changes = [(0.0, 1), (5.3, 3), (13.0, 8), (17.1, 0)]
+    lines = [(0, 0), (8, 2), (16, 7), (20, None), (24, None)]
+    curve = clip.numpy.zeros(12 * rate, "f4")
+    for beat, value in changes:
+        curve[int(beat * 0.5 * rate) :] = value / slots.SLOTS
+    host.plugin.set_automation(parameter(host, "Slot"), curve)
+    host.render(0.5)
+    heard = host.render(12.0)
+    worst = 0.0
+    for (beat, slot), (next_beat, _) in zip(lines, lines[1:]):
+        first, last = (int(at * 0.5 * rate) for at in (beat, next_beat))
+        # Out of silence and to the next slot it fades.
+        first += slots.FADED_FRAMES
+        part = heard[:, first : last - slots.FADED_FRAMES]
+        worst = max(worst, float(abs(part).max()) if slot is None else slots.off(slot, part, first))
+    check("automation launches slots on the bar lines", worst < 1e-5, f"off by {worst:.1e}")
+
+    blob = host.save()
+    other = Host(args.bundle, args.folder, tempo_bpm=slots.TEMPO_BPM)
+    other.load(blob)
+    same = juce_state.unpack(other.save()) == juce_state.unpack(blob)
+    check("a state with eight slots is saved as it was loaded", same, f"{len(blob)} bytes")
+    time.sleep(1.0)
+    other.plugin.set_automation(parameter(other, "Slot"), curve)
+    other.render(0.5)
+    again = other.render(12.0)
+    worst = float(abs(again - heard).max())
+    check("and sounds the same in another instance", worst < 1e-6, f"off by {worst:.1e}")
+
+
+def own_outputs(args):
+    """With outputs of their own the slots are heard there and nowhere else; two at once, by a layer."""
+    settings = [{}, {"layered": True}]
+    host = with_hums(args, {"quantise": {"string": "off"}}, settings=settings)
+    for name, value in (("Slot", 6 / slots.SLOTS), ("Separate outputs", 1.0)):
+        host.plugin.set_parameter(parameter(host, name), value)
+    host.outputs(0.5)
+    heard = host.outputs(1.0)[:, slots.FADED_FRAMES :]
+    check("dawdreamer sees an output for each slot", len(heard) == 2 + 2 * slots.SLOTS, f"{len(heard)} channels")
+    worst, rest = 0.0, heard[:2]
+    for slot in range(slots.SLOTS):
+        own = heard[2 + 2 * slot : 4 + 2 * slot]
+        if slot in (1, 5):
+            worst = max(worst, slots.off(slot, own, slots.FADED_FRAMES))
+        else:
+            rest = clip.numpy.vstack((rest, own))
+    silent = float(abs(rest).max())
+    check("each slot sounds in its own, and nothing in the others", worst < 1e-5 and silent == 0.0, f"{worst:.1e}, {silent:.1e}")
+
+
+def stairs(args):
+    """A tempo that climbs from 100 to 150 BPM and falls back, another on every beat; each beat is a
+    whole number of blocks, since dawdreamer changes its tempo between them."""
+    block_frames = 480
+    blocks = [*range(60, 40, -2), *range(40, 62, 2)]
+    params = {"slot": {"i32": 2}, "tempo_follow": {"string": "repitch"}, "quantise": {"string": "off"}}
+    host = with_hums(args, params, block_frames=block_frames)
+    tempo = clip.numpy.repeat([60.0 * slots.RATE_HZ / (count * block_frames) for count in blocks], PPQN)
+    # Rounding must not put a block on the other side of its beat: the map is half a block early.
+    host.engine.set_bpm(clip.numpy.append(tempo[8:], tempo[-8:]), ppqn=PPQN)
+    host.plugin.set_parameter(parameter(host, "Slot"), 2 / slots.SLOTS)
+    beats = clip.numpy.concatenate([
+        beat + clip.numpy.arange(count * block_frames) / (count * block_frames) for beat, count in enumerate(blocks)
+    ])
+    seconds = len(beats) / slots.RATE_HZ
+    host.render(seconds)
+    heard = host.render(seconds)
+    late = slice(slots.FADED_FRAMES, min(heard.shape[1], len(beats)))
+    off = slots.off_repitched(1, heard[:, late], beats[late])
+    check("on the beat while the tempo climbs and falls", off < 0.05, f"error at {off:.4f}")
 
 
 def repitched_error(reference, heard):

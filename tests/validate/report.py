@@ -15,7 +15,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--bundle", type=Path, required=True, help="Barline.vst3")
     parser.add_argument("--barline", type=Path, required=True, help="the command line")
     parser.add_argument("--folder", type=Path, required=True, help="for files made here")
-    return parser.parse_args()
+    args = parser.parse_args()
+    # The plugin keeps every take: not among those of whoever runs this.
+    os.environ.setdefault("BARLINE_LIBRARY", str(args.folder / "library"))
+    return args
 
 
 def check(what: str, passed: bool, detail: object = "") -> bool:

@@ -61,3 +61,18 @@ pub(crate) fn target_folder() -> Result<PathBuf> {
         .context("cargo metadata has no target")?;
     Ok(folder.into())
 }
+
+/// The variable that names the library's folder to the plugin and its tests.
+pub(crate) const LIBRARY: &str = "BARLINE_LIBRARY";
+
+/// An empty folder for the library of what a verb runs: nothing that is made for a test may lie
+/// among the takes of whoever works here.
+pub(crate) fn fresh_library(verb: &str) -> Result<PathBuf> {
+    let folder = target_folder()?.join("library").join(verb);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    Ok(folder)
+}

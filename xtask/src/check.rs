@@ -24,7 +24,14 @@ pub(crate) fn run() -> Result<()> {
     // The system tests load the bundles and run the command line as they were built here. All
     // targets, as the tests then need them: dependencies are compiled once for both.
     bundle::run(vec!["--all-targets".into()])?;
-    cargo("test --workspace --exclude xtask", &[])
+    let library = bundle::fresh_library("check")?;
+    let library = library
+        .to_str()
+        .context("the target folder's name is no text")?;
+    cargo(
+        "test --workspace --exclude xtask",
+        &[(bundle::LIBRARY, library)],
+    )
 }
 
 /// Runs cargo with the words of `line` and fails with what was run.

@@ -38,6 +38,8 @@ pub(crate) fn run() -> Result<()> {
     let folder = target.join("validate");
     std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
 
+    let library = bundle::fresh_library("validate")?;
+
     let mut failed = Vec::new();
     for script in SCRIPTS {
         println!("{script}");
@@ -48,6 +50,7 @@ pub(crate) fn run() -> Result<()> {
             .arg(&barline)
             .arg("--folder")
             .arg(&folder);
+        command.env(bundle::LIBRARY, &library);
         // No cache files beside the sources.
         command.env("PYTHONDONTWRITEBYTECODE", "1");
         match patiently(command).with_context(|| script.to_owned())? {

@@ -48,9 +48,10 @@ impl Kernel {
                 let x = tap as f64 - (half - 1.0) - t;
                 sinc(x / speed) * kaiser(x / half)
             };
-            let sum: f64 = (0..taps).map(weight).sum();
-            rows.extend((0..taps).map(|tap| {
-                let weight = weight(tap) / sum;
+            let row: Vec<f64> = (0..taps).map(weight).collect();
+            let sum: f64 = row.iter().sum();
+            rows.extend(row.iter().map(|weight| {
+                let weight = weight / sum;
                 if weight.abs() < 1e-12 {
                     0.0
                 } else {
@@ -146,9 +147,9 @@ fn sinc(x: f64) -> f64 {
     if x.abs() < 1e-9 { 1.0 } else { x.sin() / x }
 }
 
-/// Kaiser's window from -1 to 1.
+/// Kaiser's window from -1 to 1, at some height: rows are brought to a sum of one.
 fn kaiser(x: f64) -> f64 {
-    bessel(KAISER_BETA * (1.0 - x * x).max(0.0).sqrt()) / bessel(KAISER_BETA)
+    bessel(KAISER_BETA * (1.0 - x * x).max(0.0).sqrt())
 }
 
 /// The modified Bessel function of order zero, by its series.

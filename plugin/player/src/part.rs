@@ -261,16 +261,29 @@ impl Part {
     /// Frames inside of one round.
     fn piece(&self, clip: &Clip, at: usize, left: &mut [f32], right: &mut [f32]) {
         let len = left.len();
+        let source = if self.reverse {
+            (self.first + self.frames).saturating_sub(at + len)
+        } else {
+            self.first + at
+        };
+        clip.copy(source, left, right);
+        if !clip.whole() {
+            // What sounds after a hole is held in it, not silence: interpolation that reads back into it
+            // would ring. The level is silent there.
+            let ready = clip.ready_frames();
+            let held = if self.reverse {
+                ready.saturating_sub(1)
+            } else {
+                self.first
+            };
+            let (l, r) = clip.frame(held);
+            let missing = ready.saturating_sub(source);
+            left.iter_mut().skip(missing).for_each(|x| *x = l);
+            right.iter_mut().skip(missing).for_each(|x| *x = r);
+        }
         if self.reverse {
-            clip.copy(
-                (self.first + self.frames).saturating_sub(at + len),
-                left,
-                right,
-            );
             left.reverse();
             right.reverse();
-        } else {
-            clip.copy(self.first + at, left, right);
         }
         let seam = self.seam_frames;
         let seam_start = self.frames - seam;

@@ -113,10 +113,12 @@ impl Voice {
         if error.abs() > 1.0 + RAMP_SHARE * speed * pace.recent_frames as f64 {
             return false;
         }
-        // A hole or an end may have come nearer in time, at a higher speed, than a fade can follow.
+        // At another speed a hole or an end may be nearer in time than a fade can follow, or further.
         let before = self.gate(clip, times, &self.grid, self.position);
         let gate = self.gate(clip, times, &grid, self.position);
-        if gate < self.level.min(before) - LEVEL_STEP {
+        let held_down = before < 1.0 && self.level >= before - LEVEL_STEP;
+        let falls = gate < self.level.min(before) - LEVEL_STEP;
+        if falls || (held_down && gate > before + LEVEL_STEP) {
             return false;
         }
         self.grid = grid;

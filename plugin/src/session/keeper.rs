@@ -3,6 +3,10 @@
 //! A thread for each instance that has something to keep or to look for, `barline-keeper`: it waits for
 //! disks, so that the session never does. It ends when the session does, and is not waited for: what was
 //! begun is finished, and what the library answered for is kept.
+//!
+//! The library is in the user's data folder, or where the environment's `BARLINE_LIBRARY` says (see
+//! [`Library::default_folder`]): tests, validators and whoever keeps takes on another disk set it before
+//! the host starts.
 
 mod fetch;
 mod look;

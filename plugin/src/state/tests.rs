@@ -10,6 +10,9 @@ use nice_plug::plugin::ParamValue;
 use super::*;
 use crate::params::BarlineParams;
 
+mod fuzz;
+mod releases;
+
 /// Loads a `project` field as a host does, and tells what the session heard.
 fn load(params: &BarlineParams, field: &str) -> (PluginState, Vec<Loaded>) {
     let heard = Arc::new(Mutex::new(Vec::new()));

@@ -39,12 +39,12 @@ fn level_db(heard: &[f32]) -> f64 {
 fn worst_db(ratio: f64, from_hz: f64, to_hz: f64) -> f64 {
     let mut worst = f64::NEG_INFINITY;
     let clip = info(1, 2.0, 120.0, RATE_HZ);
-    for step in 0..40 {
-        let hz = (from_hz + (to_hz - from_hz) * f64::from(step) / 39.0).round();
+    for step in 0..14 {
+        let hz = (from_hz + (to_hz - from_hz) * f64::from(step) / 13.0).round();
         let (left, _) = sine(clip.frames as usize, hz as usize);
         let mut rig = Rig::new(RATE_HZ, 120.0 * ratio);
         rig.control.load(0, clip, &left, &left).unwrap();
-        let (heard, _) = rig.play(12_000, &[512]);
+        let (heard, _) = rig.play(7_000, &[512]);
         let heard = &heard[1000..];
         let out_hz = hz * ratio;
         let db = if out_hz < RATE_HZ / 2.0 {

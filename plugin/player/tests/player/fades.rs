@@ -1,5 +1,7 @@
 //! No click: no step between samples is much above the material's own.
 
+use barline_player::SlotSettings;
+
 use crate::rig::{Rig, Stereo, info, largest_step, same, sine};
 
 /// A 100 Hz sine at full scale: its own largest step is 0.0131. A fade of 240 frames adds at most
@@ -158,4 +160,37 @@ fn a_hole_that_comes_near_at_once_is_faded() {
     let step = largest_step(&output[1000..]);
     assert!(step < 2.0 * STEP + FADE_STEP, "{step}");
     assert_eq!(output.last(), Some(&0.0));
+}
+
+/// The playhead jumps over the end of a one-shot, and a slot that fades out is taken back.
+#[test]
+#[cfg_attr(miri, ignore = "too much arithmetic")]
+fn ends_that_come_at_once_are_faded() {
+    let mut rig = Rig::new(48_000.0, 120.0);
+    rig.load_level(0, 4.0, 120.0, 1.0);
+    let once = SlotSettings {
+        one_shot: true,
+        ..SlotSettings::default()
+    };
+    rig.control.configure(0, once);
+    let mut output = rig.play(5000, &[64]).0;
+    rig.host_frame += 1_000_000;
+    output.extend(rig.play(1000, &[64]).0);
+    let step = largest_step(&output[1000..]);
+    assert!(step < FADE_STEP, "{step}");
+    assert_eq!(output.last(), Some(&0.0));
+    let slow = SlotSettings {
+        fade_out_seconds: 0.5,
+        ..SlotSettings::default()
+    };
+    rig.control.configure(0, slow);
+    rig.play(5000, &[64]);
+    let mut output = Vec::new();
+    for slot in [None, Some(0)] {
+        rig.settings.slot = slot;
+        output.extend(rig.play(5000, &[64]).0);
+    }
+    let step = largest_step(&output);
+    assert!(step < FADE_STEP && output[4900] < 0.9, "{step}");
+    assert_eq!(output.last(), Some(&1.0));
 }

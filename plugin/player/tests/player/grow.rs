@@ -1,6 +1,6 @@
 //! Clips that grow while they play, and who sounds when.
 
-use barline_player::{ClipError, ClipId, ClipInfo, GrowError, Hear};
+use barline_player::{ClipError, ClipId, ClipInfo, GrowError, Hear, SlotSettings};
 
 use crate::rig::{Rig, info, noise, same};
 
@@ -247,6 +247,32 @@ fn offline_waits_for_exactly_what_is_needed() {
     assert!(!ready(&rig, 500));
     drop(rig.control);
     assert!(rig.player.ready_for(&rig.transport, &rig.settings, 500));
+}
+
+/// A cut of one beat and a piece of one, while the clip grows: every beat from its own place.
+#[test]
+#[cfg_attr(miri, ignore = "too much arithmetic")]
+fn a_part_of_a_growing_clip_keeps_its_place() {
+    let clip = info(1, 4.0, 120.0, 48_000.0);
+    let (left, right) = noise(96_000, 1);
+    let mut rig = Rig::new(48_000.0, 120.0);
+    rig.settings.hear = Hear::AtOnce;
+    rig.control.configure(
+        0,
+        SlotSettings {
+            start_beats: 0.5,
+            end_beats: Some(2.0),
+            ..SlotSettings::default()
+        },
+    );
+    rig.control.begin(0, clip).unwrap();
+    rig.control
+        .push(clip.id, &left[..72_000], &right[..72_000])
+        .unwrap();
+    let (heard, _) = rig.play(72_000, &[512]);
+    same(&heard[FADE_FRAMES..35_700], &left[12_400..47_700]);
+    same(&heard[36_000..71_700], &left[12_000..47_700]);
+    assert_eq!(rig.control.poll().holes, 0);
 }
 
 #[test]
