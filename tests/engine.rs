@@ -96,7 +96,7 @@ fn events_come_in_order_and_the_chunks_make_the_clip() {
             } => {
                 assert_eq!((step, all), (last_step + 1, steps));
                 assert_eq!(first_sound_seconds.is_none(), !heard.is_empty());
-                assert!(seconds_left >= 0.0 && seconds_left < 60.0);
+                assert!((0.0..60.0).contains(&seconds_left));
                 assert!(steps_per_second > 0.0);
                 last_step = step;
             }

@@ -168,7 +168,7 @@ pub fn write(path: &Path, recipe: &Recipe, channels: &[Vec<f32>]) -> Result<(), 
     Ok(())
 }
 
-/// The bytes of the WAV file that [`write`] would make.
+/// The bytes of the WAV file that [`write()`] would make.
 ///
 /// # Errors
 /// What the encoder says of a rate or length that it refuses.

@@ -2,7 +2,7 @@
 loaded, saved, loaded again, and exported twice.
 
 Ardour 7.3 always says that it plays in real time, also while it exports, and gives places in whole ticks
-of a 1920th of a beat, which the plugin follows: its exports are on the beat and not the same file. Its scanner, its cache of plugins
+of a 1920th of a beat: the plugin finds the line that they were rounded from. Its scanner, its cache of plugins
 and its settings get a home of their own."""
 
 import base64
@@ -60,7 +60,11 @@ class Ardour:
         told = {"HOME": self.home, "BARLINE_SESSION": self.session, "BARLINE_STEP": step, "BARLINE_EXPORT": self.exports}
         environment = os.environ | {key: str(value) for key, value in told.items()}
         command = ["ardour7-lua", HERE / "ardour_song.lua"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        # Ardour's Lua shell ends by a signal once in a while, also without any plugin in the session.
+        for _ in range(4):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+            if done.returncode >= 0:
+                break
         if done.returncode != 0:
             raise RuntimeError(f"Ardour, {step}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stderr

@@ -4,6 +4,7 @@
 
 use crate::clip::ClipInfo;
 use crate::settings::Quantise;
+use crate::ticks;
 use crate::transport::Transport;
 
 /// How far behind a line may lie and still be met now, in frames: more than half of one, which
@@ -130,6 +131,8 @@ pub(crate) struct Clock {
     tempo_bpm: f64,
     /// Where the last block ended, by whatever clock went.
     last: Option<Moment>,
+    /// The same of a host that rounds its places.
+    ticks: Option<ticks::Line>,
 }
 
 /// What a block goes by.
@@ -138,6 +141,8 @@ pub(crate) struct Step {
     pub(crate) moment: Option<Moment>,
     /// Another clock goes on for the one before: beats to add to what was anchored to it.
     pub(crate) shift_beats: f64,
+    /// Where it is by a host that rounds its places.
+    pub(crate) ticks: Option<ticks::Line>,
 }
 
 impl Clock {
@@ -147,12 +152,14 @@ impl Clock {
             frames: 0,
             tempo_bpm: DEFAULT_TEMPO_BPM,
             last: None,
+            ticks: None,
         }
     }
 
     /// Realtime-safe. Forgets where it was.
     pub(crate) fn stop(&mut self) {
         self.last = None;
+        self.ticks = None;
     }
 
     /// Realtime-safe. Where the coming block is. `own`: without the host's beats an own clock goes,
@@ -166,9 +173,11 @@ impl Clock {
         rate_hz: f64,
     ) -> Step {
         let host = transport.grid().filter(|_| transport.playing && sync);
+        let ticks =
+            host.and_then(|(beats, tempo_bpm)| ticks::Line::through(self.ticks, beats, tempo_bpm));
         let moment = match host {
             Some((beats, tempo_bpm)) => Some(Moment {
-                beats,
+                beats: ticks.map_or(beats, |line| line.place()),
                 tempo_bpm,
                 bar_beats: bar_beats(transport.beats_per_bar),
                 bar_start_beats: bar_start(transport.bar_start_beats),
@@ -195,6 +204,7 @@ impl Clock {
         Step {
             moment,
             shift_beats: other.map_or(0.0, |(last, now)| now.beats - last.beats),
+            ticks,
         }
     }
 
@@ -209,7 +219,14 @@ impl Clock {
     }
 
     /// Realtime-safe. The block is over.
-    pub(crate) fn advance(&mut self, moment: Option<Moment>, frames: usize) {
+    pub(crate) fn advance(
+        &mut self,
+        moment: Option<Moment>,
+        ticks: Option<ticks::Line>,
+        frames: usize,
+        rate_hz: f64,
+    ) {
+        self.ticks = ticks.map(|line| line.after(frames, rate_hz));
         if let Some(now) = moment.filter(|now| !now.hosts) {
             let goes_on = self.last.is_some_and(|last| !last.hosts);
             if !goes_on || now.tempo_bpm != self.tempo_bpm {

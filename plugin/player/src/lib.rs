@@ -49,6 +49,7 @@ mod settings;
 mod shelf;
 mod slot;
 mod sync;
+mod ticks;
 mod transport;
 mod voice;
 

@@ -119,6 +119,7 @@ impl Player {
         let Step {
             moment,
             shift_beats,
+            ticks,
         } = self.step(transport, settings);
         if shift_beats != 0.0 {
             let slots = self.slots.iter_mut();
@@ -166,7 +167,8 @@ impl Player {
             self.sound(settings, outputs, at, len);
             at += len;
         }
-        self.clock.advance(moment, frames);
+        self.clock
+            .advance(moment, ticks, frames, self.times.rate_hz);
         (self.played, self.grid_heard) = (rolls, grid_heard);
         self.base = settings.base();
         self.recent_frames = frames.max(self.recent_frames.saturating_sub(frames));
@@ -223,6 +225,7 @@ impl Player {
             return Step {
                 moment: None,
                 shift_beats: 0.0,
+                ticks: None,
             };
         }
         let press = self.notes.first_press();

@@ -1,7 +1,7 @@
 //! Random hosts and sessions: transports, block sizes, rates, commands, notes, growth, swaps.
 //!
 //! Runs in rounds, each with a seed of its own, which a finding prints. `cargo xtask fuzz` runs as
-//! many blocks as it is told, from a seed; the test of every day runs a few rounds from the clock's.
+//! many blocks as it is told, from a seed; the test of every day runs a few rounds, always the same.
 
 mod host;
 mod judge;
@@ -218,13 +218,9 @@ fn fuzz(seed: u64, blocks: u64) {
 
 #[test]
 fn random_hosts_and_sessions() {
-    let (seed, rounds) = if cfg!(miri) {
-        (1, 1)
-    } else {
-        (seed_of_the_clock(), 12)
-    };
-    println!("from seed {seed}");
-    fuzz(seed, rounds * ROUND_BLOCKS);
+    // The same each day: a change that breaks something is told from one that found something.
+    let rounds = if cfg!(miri) { 1 } else { 12 };
+    fuzz(1, rounds * ROUND_BLOCKS);
 }
 
 /// What `cargo xtask fuzz` runs.
