@@ -1,4 +1,4 @@
-//! `barline import` as a user runs it.
+//! `barline models import` as a user runs it.
 
 use anyhow::{Context, Result, ensure};
 use tempfile::tempdir;
@@ -14,7 +14,7 @@ fn a_fine_tune_of_audiocrafts_is_imported_and_makes_a_loop() -> Result<()> {
     let import = |text_encoder: bool| -> Result<_> {
         let mut command = std::process::Command::new(programs::barline()?);
         command
-            .arg("import")
+            .args(["models", "import"])
             .arg(golden.join("import/audiocraft_mono"));
         command.arg("--json").arg("--out").arg(&out);
         if text_encoder {

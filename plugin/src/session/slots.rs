@@ -133,7 +133,9 @@ impl<S: Screen> Worker<S> {
         for (slot, saved) in clips.iter().enumerate() {
             let here = self.slots[slot].own.as_ref();
             let here = here.and_then(|take| take.saved.as_ref());
-            if saved.is_some() && here == saved.as_ref() {
+            if let (Some(here), Some(saved)) = (here, saved)
+                && saved.is(here)
+            {
                 self.keep(slot);
                 self.tune(slot);
                 continue;

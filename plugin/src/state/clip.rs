@@ -23,6 +23,12 @@ pub struct SavedClip {
 }
 
 impl SavedClip {
+    /// Whether it is that clip, whatever the library calls either, and even if its samples stayed behind.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let samples = self.flac == other.flac && self.raw == other.raw;
+        self.facts == other.facts && (self.flac.is_none() || samples)
+    }
+
     /// It without its samples.
     pub(super) fn bare(&self) -> Self {
         Self {

@@ -120,6 +120,16 @@ fn a_clip_that_stayed_behind_comes_from_the_library_or_is_made_again() {
         assert!(Instant::now() < deadline);
         std::thread::sleep(Duration::from_millis(5));
     }
+    // A host that restores what it has just saved interrupts nothing.
+    let (playing, clips) = (player.clip(0), kept(&params));
+    let mut again = loaded(None);
+    for (slot, clip) in again.clips.iter_mut().zip(clips) {
+        *slot = clip.map(Arc::new);
+    }
+    session.handle().loaded(again);
+    settle(&session, &mut player);
+    assert_eq!(player.clip(0), playing);
+
     let fields = params.serialize_fields();
     let bytes: usize = fields.values().map(String::len).sum();
     assert!(
