@@ -179,13 +179,18 @@ impl Hub {
 
     /// Waits until a request came whose path ends so.
     pub(crate) fn wait_for(&self, end: &str) -> Result<()> {
+        self.wait_until(end, |_| true)
+    }
+
+    /// The same for a large file, of which the hub itself only says where it lies.
+    pub(crate) fn wait_for_large(&self, end: &str) -> Result<()> {
+        self.wait_until(end, |asked| asked.elsewhere)
+    }
+
+    fn wait_until(&self, end: &str, is: impl Fn(&Asked) -> bool) -> Result<()> {
         for _ in 0..1000 {
-            if self
-                .lock()
-                .asked
-                .iter()
-                .any(|asked| asked.path.ends_with(end))
-            {
+            let named = |asked: &Asked| asked.path.ends_with(end) && is(asked);
+            if self.lock().asked.iter().any(named) {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(10));
