@@ -73,7 +73,11 @@ fn run_bad(command: &mut Command, code: i32, words: &[&str]) -> Result<()> {
     );
     let lines: Vec<&str> = errors
         .lines()
-        .filter(|line| !line.starts_with("generating: "))
+        .filter(|line| {
+            !["generating: ", "importing "]
+                .iter()
+                .any(|word| line.starts_with(word))
+        })
         .collect();
     ensure!(
         lines.len() == 1,
