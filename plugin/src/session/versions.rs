@@ -163,7 +163,7 @@ impl<S: Screen> Worker<S> {
             self.tell(slot, None);
             return None;
         };
-        let semitones = self.params.project.read().1.slots[slot].semitones;
+        let semitones = self.params.project.slot(slot).semitones;
         let versions = &self.slots[slot].versions;
         let (Some(made_bpm), Some(tempo)) = (own.tempo_bpm(), wish.rested()) else {
             // The tempo moves: what comes would come too late, and what plays is repitched from where

@@ -38,6 +38,8 @@ const STALE: Duration = Duration::from_millis(300);
 const PEAK_FALL_DB: f32 = 24.0;
 /// How often an open panel looks whether other instances changed the library.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often to look at the engine while nothing is made here: another instance may be at work.
+const LOOK_AT_ENGINE_EVERY: Duration = Duration::from_millis(250);
 /// Prompts that can be called back.
 const HISTORY: usize = 100;
 
@@ -78,6 +80,8 @@ pub(super) struct Worker<S: Screen> {
     heard: Instant,
     /// When the library was last asked whether others changed it.
     looked: Instant,
+    /// When the engine was last looked at.
+    engine_looked: Instant,
     /// Peaks as the panel sees them, and when they were last let fall.
     peaks: ([f32; 2], Instant),
 }
@@ -120,6 +124,7 @@ impl<S: Screen> Worker<S> {
             published: Instant::now(),
             heard: Instant::now(),
             looked: Instant::now(),
+            engine_looked: Instant::now(),
             peaks: ([0.0; 2], Instant::now()),
         }
     }
@@ -355,7 +360,9 @@ impl<S: Screen> Worker<S> {
         if news {
             self.screen.repaint();
         }
-        if self.screen.is_open() {
+        let due = self.making.is_some() || self.engine_looked.elapsed() > LOOK_AT_ENGINE_EVERY;
+        if self.screen.is_open() && due {
+            self.engine_looked = Instant::now();
             self.look_at_engine();
         }
         if self.screen.is_open() && self.looked.elapsed() > LOOK_EVERY {

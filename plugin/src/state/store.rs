@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use nice_plug::params::persist::PersistentField;
 use serde_json::Value;
 
-use super::{Clips, Project, REFUSED, Saved, SavedClip};
+use super::{Clips, Project, REFUSED, Saved, SavedClip, SlotSettings};
 
 /// What a load asks of the session.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +50,13 @@ impl ProjectStore {
     pub fn read(&self) -> (u64, Project) {
         let inner = self.lock();
         (inner.revision, inner.project.clone())
+    }
+
+    /// How a slot plays; what is no slot plays as a new one.
+    #[must_use]
+    pub fn slot(&self, slot: usize) -> SlotSettings {
+        let inner = self.lock();
+        inner.project.slots.get(slot).copied().unwrap_or_default()
     }
 
     /// Puts an edited copy in place, unless a state was loaded since it was read.

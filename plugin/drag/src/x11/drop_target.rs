@@ -21,7 +21,7 @@ use super::visitor::Visitor;
 use crate::{DragError, DropEvent, NativeWindow};
 
 /// While nothing is dragged: nobody notices so short a delay of the first hover.
-const IDLE: Duration = Duration::from_millis(60);
+const IDLE: Duration = Duration::from_millis(100);
 const BUSY: Duration = Duration::from_millis(5);
 /// How often to look whether the window has moved into another one.
 const LOOK: Duration = Duration::from_secs(1);
