@@ -102,6 +102,9 @@ impl Saved {
         {
             fields.insert("clips".into(), json!([clip]));
         }
+        if has_huge(&value) {
+            return Err(corrupt("a number in it is too large".into()));
+        }
         let saved: Self = serde_json::from_value(value).map_err(|e| corrupt(e.to_string()))?;
         if saved.clips.len() > SLOTS {
             return Err(corrupt(format!("{} clips", saved.clips.len())));
@@ -133,6 +136,18 @@ impl Saved {
             clips,
             generate,
         }
+    }
+}
+
+/// Whether there is a number that no `f32` holds: it would be read as infinite, and saved as none.
+fn has_huge(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number
+            .as_f64()
+            .is_some_and(|number| number.abs() > f64::from(f32::MAX)),
+        Value::Array(values) => values.iter().any(has_huge),
+        Value::Object(fields) => fields.values().any(has_huge),
+        _ => false,
     }
 }
 

@@ -8,16 +8,22 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::FileFailurePersistence;
+use proptest::test_runner::{FileFailurePersistence, RngSeed};
 
 use super::releases::states;
 use super::*;
 use crate::recall::{self, RecallError};
 
+/// The same cases each day; others with `PROPTEST_RNG_SEED`.
 fn cases(count: u32) -> ProptestConfig {
+    let config = ProptestConfig::with_cases(count);
     ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::with_cases(count)
+        rng_seed: match config.rng_seed {
+            RngSeed::Random => RngSeed::Fixed(1),
+            fixed => fixed,
+        },
+        ..config
     }
 }
 
