@@ -79,8 +79,6 @@ impl Buses {
         if frames > self.room_frames {
             return None;
         }
-        // What is read where the host gives no input is silence.
-        self.room[..INPUTS * SIDES * self.room_frames].fill(0.0);
         let mut room = self.room.chunks_exact_mut(self.room_frames);
         let (channels, buses) = (&mut self.channels, &mut self.buses);
         for (index, (channels, bus)) in channels.iter_mut().zip(buses).enumerate() {
@@ -92,10 +90,16 @@ impl Buses {
             };
             *bus = empty();
             for (side, channel) in channels.iter_mut().enumerate() {
-                let own = room.next()?.as_mut_ptr();
+                let own = room.next()?;
                 // SAFETY: a bus of the host's.
                 let there = given.and_then(|given| unsafe { channel_of(given, side) });
-                *channel = there.unwrap_or(own);
+                *channel = there.unwrap_or_else(|| {
+                    // What is read where the host gives no input is silence.
+                    if index < INPUTS {
+                        own[..frames].fill(0.0);
+                    }
+                    own.as_mut_ptr()
+                });
             }
             bus.silenceFlags = given.map_or(0, |given| given.silenceFlags);
             bus.__field0.channelBuffers32 = channels.as_mut_ptr();

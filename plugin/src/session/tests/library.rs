@@ -50,6 +50,17 @@ fn loop_file(folder: &Path, name: &str) -> std::path::PathBuf {
     path
 }
 
+/// A session with a clip in its first slot, and folders of its own.
+fn with_clip(rate_hz: f32) -> (tempfile::TempDir, Arc<BarlineParams>, Session, Player) {
+    let folder = tempfile::tempdir().unwrap();
+    let params = Arc::new(BarlineParams::default());
+    let (session, mut player) = start_in(&params, folder.path());
+    session.handle().set_rate(rate_hz);
+    session.handle().loaded(loaded(Some(saved())));
+    settle(&session, &mut player);
+    (folder, params, session, player)
+}
+
 #[test]
 fn a_dropped_loop_lies_in_its_slot_and_in_the_library() {
     let folder = tempfile::tempdir().unwrap();
@@ -111,12 +122,7 @@ fn a_dropped_loop_lies_in_its_slot_and_in_the_library() {
 
 #[test]
 fn files_that_are_no_sound_leave_the_slot_and_say_why() {
-    let folder = tempfile::tempdir().unwrap();
-    let params = Arc::new(BarlineParams::default());
-    let (session, mut player) = start_in(&params, folder.path());
-    session.handle().set_rate(48_000.0);
-    session.handle().loaded(loaded(Some(saved())));
-    settle(&session, &mut player);
+    let (folder, _, session, mut player) = with_clip(48_000.0);
     let text = folder.path().join("notes.wav");
     std::fs::write(&text, "buy milk").unwrap();
     for path in [
@@ -141,12 +147,7 @@ fn files_that_are_no_sound_leave_the_slot_and_say_why() {
 
 #[test]
 fn more_files_than_one_fill_the_empty_slots() {
-    let folder = tempfile::tempdir().unwrap();
-    let params = Arc::new(BarlineParams::default());
-    let (session, mut player) = start_in(&params, folder.path());
-    session.handle().set_rate(44_100.0);
-    session.handle().loaded(loaded(Some(saved())));
-    settle(&session, &mut player);
+    let (folder, _, session, mut player) = with_clip(44_100.0);
     let paths = (0..9)
         .map(|n| loop_file(folder.path(), &format!("loop{n}_120bpm.wav")))
         .collect();
@@ -167,12 +168,7 @@ fn more_files_than_one_fill_the_empty_slots() {
 
 #[test]
 fn a_slots_file_is_as_it_sounds_and_the_same_each_time() {
-    let folder = tempfile::tempdir().unwrap();
-    let params = Arc::new(BarlineParams::default());
-    let (session, mut player) = start_in(&params, folder.path());
-    session.handle().set_rate(48_000.0);
-    session.handle().loaded(loaded(Some(saved())));
-    settle(&session, &mut player);
+    let (_folder, _, session, mut player) = with_clip(48_000.0);
     let file = |player: &mut Player, purpose| {
         let action = match purpose {
             Purpose::Drag => UiAction::Drag(Source::Slot(0)),
