@@ -232,6 +232,45 @@ def into_us_in_a_host(example, host_kind, takes, source_kind, files):
         program.end()
 
 
+def across_a_host(example, files):
+    """GTK knows one drag for each source: what it hears of one window after it has heard of the next ends the
+    drag there. The host's first window is led to us, its second one is not."""
+    host, window = toolkit("gtk", "--host", "--take", "--second")
+    said = {name: number for line in host.lines for name, number in json.loads(line).items()}
+    second, socket = said["second"], said["socket"]
+    target, panel = ours(example, "--listen", "--parent", str(socket), "--drag", *files)
+    pointer.place(window, 40, 60)
+    pointer.place(second, 40, 400)
+    source, giver = toolkit("qt", "--give", *files)
+    pointer.place(giver, 600, 60)
+    # The listener looks for the host's window once a second.
+    time.sleep(1.2)
+    left, top, *_ = pointer.geometry(window)
+    frame, end = (left + 50, top + 40), pointer.middle(second)
+    left, top, *_ = pointer.geometry(panel)
+    inside = (left + 50, top + 40)
+
+    def dropped(begin, pause_s):
+        pointer.press(begin)
+        away = (begin[0] + 20, begin[1] + 20)
+        pointer.carry(begin, away)
+        for place in (frame, (frame[0] + 5, frame[1] + 5)):
+            pointer.move(*place)
+            time.sleep(pause_s)
+        pointer.move(*end)
+        time.sleep(0.3)
+        pointer.release()
+        took = json.loads(host.line('{"took"', 3) or "{}")
+        passed = took.get("title") == "second GTK window"
+        return passed and [path_of(uri) for uri in took["took"]] == files
+
+    for name, begin in (("another program's", pointer.middle(giver)), ("ours", inside)):
+        took = [dropped(begin, pause_ms / 1000) for pause_ms in (10, 30, 60, 120)]
+        check(f"{name}: across the window around us, to the host's next", all(took), took)
+    for program in (source, host, target):
+        program.end()
+
+
 def one_of_ours_to_another(example, files):
     target, window = ours(example, "--listen")
     pointer.place(window, 600, 60)
@@ -250,6 +289,14 @@ def one_of_ours_to_another(example, files):
     line = target.line("event Drop", 3) or ""
     check("from one of our windows to another, that has heard nonsense", outcome == "Dropped" and str(files[0]) in line, f"{outcome}, {line}")
     out.program.end()
+    target.end()
+
+
+def a_frame_that_was_asked_for_too_early(example):
+    target, _window = ours(example, "--listen")
+    target.tell("frame")
+    found = target.line("frame 0", 3)
+    check("a frame that was asked for too early comes", found is not None, found)
     target.end()
 
 
@@ -334,6 +381,8 @@ def main():
         into_us(example, "gtk", files)
         into_us(example, "qt", files)
         one_of_ours_to_another(example, files[:1])
+        across_a_host(example, files)
+        a_frame_that_was_asked_for_too_early(example)
         for host, takes, source in (("plain", False, "gtk"), ("gtk", True, "qt"), ("qt", True, "gtk")):
             into_us_in_a_host(example, host, takes, source, files)
         clipboard(example, files[0])

@@ -5,7 +5,8 @@
 //! `--parent` makes it a child of another program's window, as an editor is; `--window` makes
 //! none and acts for one that is there. Prints a line for everything that happens. On standard
 //! input: `start`, `cancel` and `forget` a drag, `refuse` and `welcome` drops,
-//! `noise` (messages that make no sense), `close` the window, `quit`.
+//! `noise` (messages that make no sense), `frame` (asks for one too early, as baseview may), `close` the
+//! window, `quit`.
 
 #[cfg(all(unix, not(target_os = "macos")))]
 #[path = "drag_window/x11.rs"]

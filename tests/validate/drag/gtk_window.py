@@ -1,5 +1,6 @@
 """A GTK 3 window that drags files out (`--give FILE…`), takes files (`--take`, `--refuse`),
-pastes them (`--paste`) or has a place for an editor (`--host`), and prints a line of JSON for each thing that happens. Runs with the system's Python."""
+pastes them (`--paste`), has a place for an editor (`--host`) or a second window that takes files (`--second`),
+and prints a line of JSON for each thing that happens. Runs with the system's Python."""
 
 import json
 import sys
@@ -31,14 +32,24 @@ def main():
         editor.connect("realize", lambda editor: say(socket=editor.get_window().get_xid()))
     kinds = [Gtk.TargetEntry.new("text/uri-list", 0, 0)]
 
-    def received(_box, context, x, y, data, _info, time):
+    def received(taker, context, x, y, data, _info, time):
         uris = data.get_uris()
-        say(took=uris, x=x, y=y, action=context.get_selected_action().value_names)
+        title = taker.get_toplevel().get_title()
+        say(took=uris, x=x, y=y, action=context.get_selected_action().value_names, title=title)
         context.finish(True, False, time)
 
     if "--take" in words:
         box.drag_dest_set(Gtk.DestDefaults.ALL, kinds, Gdk.DragAction.COPY)
         box.connect("drag-data-received", received)
+    if "--second" in words:
+        second = Gtk.Window(title="second GTK window")
+        second.set_default_size(200, 200)
+        taker = Gtk.EventBox()
+        second.add(taker)
+        taker.drag_dest_set(Gtk.DestDefaults.ALL, kinds, Gdk.DragAction.COPY)
+        taker.connect("drag-data-received", received)
+        second.show_all()
+        say(second=second.get_window().get_xid())
     if "--refuse" in words:
         box.drag_dest_set(0, kinds, Gdk.DragAction.COPY)
         box.connect("drag-motion", lambda _b, context, _x, _y, time: (Gdk.drag_status(context, 0, time), True)[1])

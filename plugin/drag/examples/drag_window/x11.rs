@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use barline_drag::{Drag, DropTarget, NativeWindow};
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
+use x11rb::protocol::present::{self, ConnectionExt as _};
 use x11rb::protocol::xproto::{
     AtomEnum, ClientMessageEvent, ConnectionExt, CreateWindowAux, EventMask, PropMode, WindowClass,
 };
@@ -71,6 +72,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
                     drag = Some(Drag::start(window, files.clone(), || {})?);
                     say(&format!("started in {} us", begin.elapsed().as_micros()));
                 }
+                Event::PresentCompleteNotify(frame) => say(&format!("frame {}", frame.serial)),
                 Event::DestroyNotify(gone) if gone.window == id => say("destroyed"),
                 _ => {}
             }
@@ -85,6 +87,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         match lines.try_recv().as_deref() {
             Ok("quit") => return Ok(()),
             Ok("noise") => noise(&connection, id)?,
+            Ok("frame") => ask_too_early(&connection, id)?,
             Ok("start") => drag = Some(Drag::start(window, files.clone(), || {})?),
             Ok("cancel") => drag.iter().for_each(Drag::cancel),
             Ok("forget") => drag = None,
@@ -121,6 +124,17 @@ fn create(
     connection.map_window(id)?;
     connection.flush()?;
     Ok(id)
+}
+
+/// Asks for the window's first frame, and listens for answers only when that has come.
+fn ask_too_early(connection: &RustConnection, window: u32) -> Result<(), Box<dyn Error>> {
+    connection.present_notify_msc(window, 0, 0, 0, 0)?.check()?;
+    std::thread::sleep(Duration::from_millis(50));
+    let event = connection.generate_id()?;
+    connection
+        .present_select_input(event, window, present::EventMask::COMPLETE_NOTIFY)?
+        .check()?;
+    Ok(())
 }
 
 /// XDND's messages in any order with anything in them, to whoever listens for `window` and to

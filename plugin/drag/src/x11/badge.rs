@@ -100,6 +100,14 @@ impl Badge {
         Ok(())
     }
 
+    /// Takes it off the screen.
+    pub(crate) fn end(self, desk: &Desk) -> Result<(), Lost> {
+        desk.connection.free_gc(self.context)?;
+        desk.connection.destroy_window(self.window)?;
+        desk.connection.flush()?;
+        Ok(())
+    }
+
     /// Paints it again, when told that it must.
     pub(crate) fn expose(&self, desk: &Desk, window: Window) -> Result<(), Lost> {
         if window == self.window {

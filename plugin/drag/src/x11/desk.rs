@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use x11rb::connection::{Connection, RequestConnection};
 use x11rb::cookie::Cookie;
 use x11rb::errors::{ConnectError, ConnectionError, ReplyError, ReplyOrIdError};
@@ -51,6 +52,8 @@ x11rb::atom_manager! {
         PlainUtf8: b"text/plain;charset=utf-8",
         GnomeFiles: b"x-special/gnome-copied-files",
         Clock: b"_BARLINE_CLOCK",
+        // On the window that a panel's messages are led to: the panel.
+        Panel: b"_BARLINE_PANEL",
     }
 }
 
@@ -179,6 +182,19 @@ impl Desk {
         Ok(reply
             .and_then(|reply| reply.value32().map(Iterator::collect))
             .unwrap_or_default())
+    }
+
+    /// The program that made a window: what all of its windows' numbers have in common.
+    pub(crate) fn program(&self, window: Window) -> u32 {
+        window & !self.connection.setup().resource_id_mask
+    }
+
+    /// Sleeps until the server has something to say, or so long.
+    pub(crate) fn wait(&self, longest: Duration) {
+        let mut ready = [PollFd::new(self.connection.stream(), PollFlags::IN)];
+        let longest = Timespec::try_from(longest).ok();
+        // A signal wakes it too, which does no harm.
+        let _ = poll(&mut ready, longest.as_ref());
     }
 
     /// Sends one of XDND's messages about `window` to `receiver`.

@@ -35,6 +35,9 @@ pub(crate) struct Host {
 impl Door {
     /// Leads messages about `window` to the desk's hidden window.
     pub(crate) fn open(desk: &Desk, window: Window) -> Result<Self, Lost> {
+        let (mode, kind) = (PropMode::REPLACE, AtomEnum::WINDOW);
+        desk.connection
+            .change_property32(mode, desk.hidden, desk.atoms.Panel, kind, &[window])?;
         lead(desk, desk.hidden)?;
         lead(desk, window)?;
         watch(desk, window)?;
@@ -120,7 +123,7 @@ impl Door {
 
 /// The version that a host's window gets from us: one that programs don't write themselves, so
 /// that it can be told from theirs. Sources take the smaller of both sides' versions.
-const OUR_MARK: u32 = VERSION | 0x100;
+pub(crate) const OUR_MARK: u32 = VERSION | 0x100;
 
 /// Leads the messages of a host's window here, unless it has led them elsewhere.
 fn take(desk: &Desk, window: Window) -> Result<Option<Host>, Lost> {

@@ -4,6 +4,7 @@
 //! led here by `XdndProxy`, a property that tells sources to send them to another window: ours.
 //! Never answers for a place that is not the panel's.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use x11rb::connection::Connection;
 use x11rb::protocol::Event;
-use x11rb::protocol::xproto::Window;
+use x11rb::protocol::xproto::{ClientMessageEvent, Window};
 
 use super::desk::{Desk, Lost};
 use super::door::Door;
@@ -20,9 +21,8 @@ use super::frames::Frames;
 use super::visitor::Visitor;
 use crate::{DragError, DropEvent, NativeWindow};
 
-/// While nothing is dragged: nobody notices so short a delay of the first hover.
-const IDLE: Duration = Duration::from_millis(100);
-const BUSY: Duration = Duration::from_millis(5);
+/// What the server says wakes the thread; all else is looked at so often.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 /// How often to look whether the window has moved into another one.
 const LOOK: Duration = Duration::from_secs(1);
 const LONGEST_END: Duration = Duration::from_millis(250);
@@ -96,17 +96,26 @@ fn listen(
     let mut visitor = Visitor::new(window);
     let mut frames = Frames::open(&desk, window)?;
     let mut looked = Instant::now();
+    let mut waiting = VecDeque::new();
     while !shared.closed.load(Ordering::Acquire) {
         let mut tell = |event| {
             // The panel is closing when it does not listen.
             let _ = sender.send(event);
             wake();
         };
-        while let Some(event) = desk.connection.poll_for_event()? {
+        loop {
+            // All that is here: what comes later tells what is out of date.
+            while let Some(event) = desk.connection.poll_for_event()? {
+                waiting.push_back(event);
+            }
+            let Some(event) = waiting.pop_front() else {
+                break;
+            };
             let welcome = shared.welcome.load(Ordering::Relaxed);
             match event {
                 Event::ClientMessage(message) if message.format == 32 => {
-                    visitor.message(&desk, &door, &message, welcome, &mut tell)?;
+                    let left = leaves(&desk, &message, &waiting);
+                    visitor.message(&desk, &door, &message, welcome, left, &mut tell)?;
                 }
                 Event::SelectionNotify(notify) => visitor.data(&desk, &notify, &mut tell)?,
                 Event::PresentCompleteNotify(event) => {
@@ -127,7 +136,22 @@ fn listen(
             looked = Instant::now();
             door.look(&desk)?;
         }
-        std::thread::sleep(if visitor.is_here() { BUSY } else { IDLE });
+        // Answers to questions bring events with them, which the wait does not see.
+        match desk.connection.poll_for_event()? {
+            Some(event) => waiting.push_back(event),
+            None => desk.wait(LONGEST_WAIT),
+        }
     }
     door.close(&desk)
+}
+
+/// Whether the source of a message has left already, as one that waits behind it says.
+fn leaves(desk: &Desk, message: &ClientMessageEvent, waiting: &VecDeque<Event>) -> bool {
+    let source = message.data.as_data32()[0];
+    waiting.iter().any(|event| match event {
+        Event::ClientMessage(next) => {
+            next.type_ == desk.atoms.XdndLeave && next.data.as_data32()[0] == source
+        }
+        _ => false,
+    })
 }

@@ -1,10 +1,11 @@
 //! Frames that the window waits for in vain: asked for again.
 //!
 //! The listening thread of the drops. baseview (0.4) draws when the X server's Present extension says that a
-//! frame is due, and asks for the next one only after that. An answer that never comes, as was seen with the
-//! first one in a window that a busy host had just put up, leaves the panel blank until it is closed.
-//! The answer goes to everyone who listens at the window, whoever asked: so the one that is missing can be asked
-//! for from here. Of one that nobody waits for baseview takes no notice. Nothing is drawn here.
+//! frame is due, and asks for the next one only after that. It may ask for the first one before its window is
+//! shown, but listens for answers only once it is: with a busy host, the answer comes in between, and the panel
+//! would stay blank until it is closed. The answer goes to everyone who listens at the window, whoever asked: so
+//! the one that is missing can be asked for from here. Of one that nobody waits for baseview takes no notice.
+//! Nothing is drawn here.
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +18,13 @@ use super::desk::{Desk, Lost};
 /// A frame is late when so long none came; to a panel at rest that is no harm.
 const LATE: Duration = Duration::from_millis(400);
 
+/// The question whose answer may have come when only we were listening.
+const FIRST: u32 = 0;
+
 /// What was answered so far.
 pub(crate) struct Frames {
     window: Window,
-    /// Number of the newest answer to the window's own question; they are counted from 0.
+    /// Number of the newest answer to the window's own question; they are counted from [`FIRST`].
     newest: Option<u32>,
     /// Answers to the question after it that are our own.
     ours: u32,
@@ -48,12 +52,16 @@ impl Frames {
     }
 
     fn next(&self) -> u32 {
-        self.newest.map_or(0, |newest| newest.wrapping_add(1))
+        self.newest.map_or(FIRST, |newest| newest.wrapping_add(1))
     }
 
     /// An answer came.
     pub(crate) fn complete(&mut self, event: &CompleteNotifyEvent) {
         if event.window != self.window || event.kind != CompleteKind::NOTIFY_MSC {
+            return;
+        }
+        if self.newest == Some(event.serial) {
+            // Asked for again, see `look`.
             return;
         }
         if event.serial == self.next() && self.ours > 0 {
@@ -70,13 +78,21 @@ impl Frames {
         if self.since.elapsed() > LATE {
             self.since = Instant::now();
             self.ours += 1;
-            let at_once = 0;
-            // A window that is gone has no frames.
-            desk.connection
-                .present_notify_msc(self.window, self.next(), at_once, 0, 0)?
-                .ignore_error();
+            self.ask(desk, self.next())?;
+            if self.newest == Some(FIRST) {
+                self.ask(desk, FIRST)?;
+            }
             desk.connection.flush()?;
         }
+        Ok(())
+    }
+
+    fn ask(&self, desk: &Desk, number: u32) -> Result<(), Lost> {
+        let at_once = 0;
+        // A window that is gone has no frames.
+        desk.connection
+            .present_notify_msc(self.window, number, at_once, 0, 0)?
+            .ignore_error();
         Ok(())
     }
 }

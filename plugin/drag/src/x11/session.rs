@@ -13,6 +13,9 @@ use super::tree::Target;
 /// A pointer that stands still is told again so often: a target may change its mind, and some
 /// hosts refuse the first few positions.
 const REPEAT: Duration = Duration::from_millis(50);
+/// A position that is not answered for so long was lost with the visit: a toolkit forgets it when the messages
+/// of two sources, or about two of its windows, reach it in another order than they were meant.
+const LOST: Duration = Duration::from_millis(700);
 /// A refusal is believed after a target has had so long to make up its mind.
 const MIND: Duration = Duration::from_millis(400);
 
@@ -28,6 +31,8 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) target: Target,
+    /// What `XdndEnter` says.
+    greeting: [u32; 5],
     entered: Instant,
     answer: Answer,
     /// A position is on the way since.
@@ -46,16 +51,17 @@ impl Session {
         let mut inline = kinds.iter().copied().chain([0; 3]);
         let more = u32::from(kinds.len() > 3);
         let mut next = || inline.next().unwrap_or(0);
-        let data = [
+        let greeting = [
             desk.hidden,
             target.version << 24 | more,
             next(),
             next(),
             next(),
         ];
-        desk.send(target.receiver, target.window, atoms.XdndEnter, data)?;
+        desk.send(target.receiver, target.window, atoms.XdndEnter, greeting)?;
         Ok(Self {
             target,
+            greeting,
             entered: Instant::now(),
             answer: Answer::None,
             asked: None,
@@ -66,6 +72,9 @@ impl Session {
 
     /// Sends the pointer's place when it is news, or time to say it again.
     pub(crate) fn position(&mut self, desk: &Desk, x: i16, y: i16) -> Result<(), Lost> {
+        if self.asked.is_some_and(|at| at.elapsed() > LOST) {
+            self.enter_again(desk)?;
+        }
         let news = self.position != Some((x, y)) || self.sent.elapsed() >= REPEAT;
         if self.asked.is_some() || !news {
             return Ok(());
@@ -83,6 +92,17 @@ impl Session {
         self.asked = Some(Instant::now());
         self.sent = Instant::now();
         self.position = Some((x, y));
+        Ok(())
+    }
+
+    fn enter_again(&mut self, desk: &Desk) -> Result<(), Lost> {
+        self.leave(desk)?;
+        let target = self.target;
+        let enter = desk.atoms.XdndEnter;
+        desk.send(target.receiver, target.window, enter, self.greeting)?;
+        self.entered = Instant::now();
+        self.answer = Answer::None;
+        self.asked = None;
         Ok(())
     }
 

@@ -124,12 +124,10 @@ impl Source {
 
     fn tick(&mut self) -> Result<Option<Outcome>, Lost> {
         match self.phase {
-            Phase::Held => {
-                if self.escape_is_down()? {
-                    return Ok(Some(Outcome::Cancelled));
-                }
-                self.follow()
+            Phase::Held | Phase::Released(..) if self.escape_is_down()? => {
+                Ok(Some(Outcome::Cancelled))
             }
+            Phase::Held => self.follow(),
             Phase::Released(x, y, since) => self.press_for_an_answer(x, y, since),
             Phase::Dropped(since) if since.elapsed() > PATIENCE => {
                 // Some programs fetch the files and never say that they are done.
@@ -174,7 +172,7 @@ impl Source {
             session.position(&self.desk, x, y)?;
         }
         if released {
-            self.badge = None;
+            self.let_go()?;
             if at_home {
                 let place = tree::within(&self.desk, self.own, x, y)?;
                 return Ok(Some(match place {
@@ -192,6 +190,16 @@ impl Source {
             badge.follow(&self.desk, x, y, welcome)?;
         }
         Ok(None)
+    }
+
+    /// The button is up: screen and keyboard are the others' again, however long the target thinks.
+    fn let_go(&mut self) -> Result<(), Lost> {
+        self.desk.connection.ungrab_keyboard(self.desk.now())?;
+        if let Some(badge) = self.badge.take() {
+            badge.end(&self.desk)?;
+        }
+        self.desk.connection.flush()?;
+        Ok(())
     }
 
     fn press_for_an_answer(

@@ -54,17 +54,15 @@ impl Visitor {
         Self { panel, drag: None }
     }
 
-    pub(crate) fn is_here(&self) -> bool {
-        self.drag.is_some()
-    }
-
-    /// Reads one of XDND's messages.
+    /// Reads one of XDND's messages. Where the source has `left` already, what came before that is no longer
+    /// passed on: the host may have heard of another of its windows since.
     pub(crate) fn message(
         &mut self,
         desk: &Desk,
         door: &Door,
         message: &ClientMessageEvent,
         welcome: bool,
+        left: bool,
         tell: &mut impl FnMut(DropEvent),
     ) -> Result<(), Lost> {
         let (atoms, data) = (&desk.atoms, message.data.as_data32());
@@ -92,7 +90,7 @@ impl Visitor {
             Some(host) if host.aware => desk.send(host.window, host.window, message.type_, data),
             _ => Ok(()),
         };
-        if message.type_ == atoms.XdndPosition {
+        if message.type_ == atoms.XdndPosition && !left {
             let (x, y) = ((data[2] >> 16) as u16, data[2] as u16);
             let (x, y) = (x.cast_signed(), y.cast_signed());
             let side = drag.side_at(desk, panel, x, y)?;
@@ -128,7 +126,9 @@ impl Visitor {
                 }
             }
         } else if message.type_ == atoms.XdndLeave {
-            if drag.side == Side::Host {
+            if let (Side::Host, Some(host)) = (drag.side, host)
+                && !went_on(desk, host.window, drag.source)?
+            {
                 pass_on(data)?;
             }
             self.end(tell);
@@ -245,6 +245,17 @@ impl Visit {
         let data = [self.about, flags, action, 0, 0];
         desk.send(self.source, self.source, desk.atoms.XdndFinished, data)
     }
+}
+
+/// Whether the pointer, and the drag with it, went on to another window of the host. That has heard of it
+/// already, and would take a late farewell for one to that window (GTK has one drag for each source).
+fn went_on(desk: &Desk, host: Window, source: Window) -> Result<bool, Lost> {
+    let pointer = desk.connection.query_pointer(desk.root)?.reply()?;
+    let (x, y) = (pointer.root_x, pointer.root_y);
+    // The picture of what is dragged is the source's.
+    let path = tree::path_without(desk, desk.program(source), x, y)?;
+    let program = desk.program(host);
+    Ok(!path.contains(&host) && path.iter().any(|&window| desk.program(window) == program))
 }
 
 /// Whether files are among what is dragged.
