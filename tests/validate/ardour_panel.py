@@ -16,6 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy
+import soundfile
+
 import desktop
 import pointer
 from ardour_drag import CONFIG, TICKS_A_SECOND, window_of
@@ -198,6 +201,9 @@ def main():
                     ardour.end()
         dragged = list(Path(home).glob("Music/Barline/*.wav"))
         check("the dragged file lies in the music folder", len(dragged) == 1, [file.name for file in dragged])
+        taken = [soundfile.read(file)[0] for file in (session / "interchange").rglob("barline_dark*.wav")]
+        same = [len(one) > 0 and numpy.array_equal(one, soundfile.read(file)[0]) for one, file in zip(taken, dragged)]
+        check("the session has its every sample", same == [True], [len(one) for one in taken])
 
     text = (session / "song.ardour").read_text()
     regions = re.findall(r'<Region name="barline_dark[^>]*whole-file="0"[^>]*', text)
