@@ -77,6 +77,12 @@ fn repitched(bencher: Bencher<'_, '_>, slots: usize) {
     blocks(bencher, slots, 97.5, SlotSettings::default());
 }
 
+/// At 97.5 BPM sixteen phases come round and round; here all of them do.
+#[divan::bench(args = [1, SLOTS], min_time = 0.5)]
+fn repitched_by_an_odd_ratio(bencher: Bencher<'_, '_>, slots: usize) {
+    blocks(bencher, slots, 97.317, SlotSettings::default());
+}
+
 #[divan::bench(args = [1, SLOTS], min_time = 0.5)]
 fn repitched_an_octave_up(bencher: Bencher<'_, '_>, slots: usize) {
     blocks(bencher, slots, 240.0, SlotSettings::default());

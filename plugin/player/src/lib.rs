@@ -41,6 +41,7 @@ mod launch;
 mod note;
 mod outputs;
 mod part;
+mod path;
 mod player;
 mod render;
 mod report;
