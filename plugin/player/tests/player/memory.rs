@@ -59,7 +59,7 @@ fn a_sleeping_session_stops_nobody() {
     let mut rig = Rig::new(48_000.0, 120.0);
     let clip = |id| info(id, 0.01, 120.0, 48_000.0);
     let samples = noise(clip(0).frames as usize, 1);
-    let clips = if cfg!(miri) { 140 } else { 1500 };
+    let clips = if cfg!(miri) { 24 } else { 1500 };
     for id in 0..clips {
         rig.control
             .load(0, clip(id), &samples.0, &samples.1)
@@ -83,7 +83,7 @@ fn reports_leave_room_for_a_clip() {
     rig.control
         .load(0, clip(0), &samples.0, &samples.1)
         .unwrap();
-    rig.play(if cfg!(miri) { 70_000 } else { 480_000 }, &[480]);
+    rig.play(if cfg!(miri) { 9_600 } else { 480_000 }, &[480]);
     rig.control
         .load(0, clip(1), &samples.0, &samples.1)
         .unwrap();

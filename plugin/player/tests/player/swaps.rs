@@ -148,7 +148,7 @@ fn a_sleeping_session_stops_no_beat() {
     let mut rig = Rig::new(RATE_HZ, 124.0);
     let clip = |id| info(id, 0.01, 124.0, RATE_HZ);
     let samples = noise(clip(0).frames as usize, 1);
-    let clips = if cfg!(miri) { 140 } else { 600 };
+    let clips = if cfg!(miri) { 24 } else { 600 };
     for id in 0..clips {
         rig.control
             .swap(0, clip(id), &samples.0, &samples.1)
