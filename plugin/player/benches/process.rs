@@ -55,6 +55,7 @@ fn blocks(bencher: Bencher<'_, '_>, slots: usize, tempo_bpm: f64, settings: Slot
             playing: true,
             tempo_bpm,
             beats: Some(at as f64 * tempo_bpm / (60.0 * RATE_HZ)),
+            song_frame: None,
             beats_per_bar: Some(4.0),
             bar_start_beats: Some(0.0),
         };

@@ -98,6 +98,7 @@ fn nothing_leaks_in_any_order() {
         playing: true,
         tempo_bpm: 120.0,
         beats: Some(0.0),
+        song_frame: None,
         beats_per_bar: Some(4.0),
         bar_start_beats: None,
     };
@@ -178,6 +179,7 @@ fn two_threads() {
                     playing: true,
                     tempo_bpm: 120.0,
                     beats,
+                    song_frame: None,
                     beats_per_bar: None,
                     bar_start_beats: None,
                 };
