@@ -55,6 +55,8 @@ struct Style {
     main_gain: f32,
     /// Slots have outputs of their own.
     outs: bool,
+    /// The host gives its places in whole ticks.
+    ticks: bool,
 }
 
 impl Style {
@@ -76,6 +78,7 @@ impl Style {
             slot_gain: if loud { 16.0 } else { 1.0 },
             main_gain: if loud { 2.0 } else { 1.0 },
             outs: random.one_in(2),
+            ticks: random.one_in(4),
         }
     }
 }

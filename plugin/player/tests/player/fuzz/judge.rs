@@ -163,6 +163,7 @@ fn judge(sound: impl Fn(usize) -> f64) -> Result<(), String> {
         slot_gain: 1.0,
         main_gain: 1.0,
         outs: false,
+        ticks: false,
     });
     let block: Vec<f32> = (0..2000).map(|i| sound(i) as f32).collect();
     judge.hear(0, 0, &block, &[])
