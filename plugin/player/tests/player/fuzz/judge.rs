@@ -170,6 +170,7 @@ fn judge(sound: impl Fn(usize) -> f64) -> Result<(), String> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "nothing of the player's")]
 fn the_judge_hears_steps_and_forgives_fades() {
     let slow = |i: usize| 0.75 + 0.25 * (i as f64 * TURN).sin();
     let step = |height: f64, over: usize| {
