@@ -145,19 +145,23 @@ fn newer_clips_take_its_place() {
 /// Nobody polls: it waits for a beat with room for the clip before it.
 #[test]
 fn a_sleeping_session_stops_no_beat() {
-    let mut rig = Rig::new(RATE_HZ, 124.0);
-    let clip = |id| info(id, 0.01, 124.0, RATE_HZ);
+    let (clips, tempo_bpm, frames) = if cfg!(miri) {
+        (24, 1_984.0, 120)
+    } else {
+        (600, 124.0, 480)
+    };
+    let mut rig = Rig::new(RATE_HZ, tempo_bpm);
+    let clip = |id| info(id, 0.02, tempo_bpm, RATE_HZ);
     let samples = noise(clip(0).frames as usize, 1);
-    let clips = if cfg!(miri) { 24 } else { 600 };
     for id in 0..clips {
         rig.control
             .swap(0, clip(id), &samples.0, &samples.1)
             .unwrap();
-        rig.play(480, &[64]);
+        rig.play(frames, &[64]);
     }
     for _ in 0..clips {
         rig.control.poll();
-        rig.play(480, &[64]);
+        rig.play(frames, &[64]);
     }
     assert_eq!(rig.control.waiting(), 0);
     assert_eq!(rig.settle().slots[0].clip, Some(ClipId(clips - 1)));
