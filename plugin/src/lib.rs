@@ -170,6 +170,8 @@ impl Plugin for Barline {
             playing: host.playing,
             tempo_bpm: host.tempo.unwrap_or(0.0),
             beats: host.pos_beats(),
+            // What the host counts, not what would be made of its beats.
+            song_frame: host.pos_samples,
             beats_per_bar,
             bar_start_beats: host.bar_start_pos_beats(),
         };

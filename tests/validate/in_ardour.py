@@ -138,11 +138,9 @@ def main():
 
         one, two = ardour.export(), ardour.export()
         grid(reference, [one, two])
-        # Ardour begins its pre-roll where it likes, and with it the search for the line.
-        beat = round(60 / clip.TEMPO_BPM * slots.RATE_HZ)
-        first, apart = (float(abs(one - two)[:, part].max()) for part in (slice(beat), slice(beat, None)))
-        told = f"{one.shape[1]} frames, apart by {apart:.2g} at most, by {first:.2g} in the first beat"
-        check("two exports are the same from the second beat on", apart == 0.0, told)
+        # Ardour begins its pre-roll where it likes.
+        apart = float(abs(one - two).max())
+        check("two exports are the same", apart == 0.0, f"{one.shape[1]} frames, apart by {apart:.2g} at most")
     finish()
 
 

@@ -55,6 +55,7 @@ fn blocks(bencher: Bencher<'_, '_>, slots: usize, tempo_bpm: f64, settings: Slot
             playing: true,
             tempo_bpm,
             beats: Some(at as f64 * tempo_bpm / (60.0 * RATE_HZ)),
+            song_frame: None,
             beats_per_bar: Some(4.0),
             bar_start_beats: Some(0.0),
         };
@@ -75,6 +76,12 @@ fn unity(bencher: Bencher<'_, '_>, slots: usize) {
 #[divan::bench(args = [1, SLOTS], min_time = 0.5)]
 fn repitched(bencher: Bencher<'_, '_>, slots: usize) {
     blocks(bencher, slots, 97.5, SlotSettings::default());
+}
+
+/// At 97.5 BPM sixteen phases come round and round; here all of them do.
+#[divan::bench(args = [1, SLOTS], min_time = 0.5)]
+fn repitched_by_an_odd_ratio(bencher: Bencher<'_, '_>, slots: usize) {
+    blocks(bencher, slots, 97.317, SlotSettings::default());
 }
 
 #[divan::bench(args = [1, SLOTS], min_time = 0.5)]

@@ -173,11 +173,12 @@ impl Clock {
         rate_hz: f64,
     ) -> Step {
         let host = transport.grid().filter(|_| transport.playing && sync);
-        let ticks =
-            host.and_then(|(beats, tempo_bpm)| ticks::Line::through(self.ticks, beats, tempo_bpm));
+        let ticks = host.and_then(|(beats, tempo_bpm)| {
+            ticks::Line::through(self.ticks, beats, tempo_bpm, transport.song_frame, rate_hz)
+        });
         let moment = match host {
             Some((beats, tempo_bpm)) => Some(Moment {
-                beats: ticks.map_or(beats, |line| line.place()),
+                beats: ticks.map_or(beats, |line| line.place(rate_hz)),
                 tempo_bpm,
                 bar_beats: bar_beats(transport.beats_per_bar),
                 bar_start_beats: bar_start(transport.bar_start_beats),

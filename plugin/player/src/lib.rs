@@ -15,8 +15,9 @@
 //! 1. Memory is allocated and freed by `Control` alone. The player moves boxes.
 //! 2. The player takes a command only when the ring back has room for all that the command
 //!    can free, so neither ring can overflow and nothing is lost.
-//! 3. Where the playhead is, is a function of the host's beats alone, computed afresh for each
-//!    block: nothing accumulates and nothing drifts.
+//! 3. Where the playhead is, is a function of what the host says of its place, computed afresh for
+//!    each block: nothing accumulates and nothing drifts. (Of a host that rounds its places and had another
+//!    tempo before, the last blocks' places are asked, too.)
 //! 4. At the clip's own tempo the output is the clip's samples, bit by bit.
 //! 5. The gains of all that sounds at once never sum to more than one: no fade is louder than
 //!    the clip.
@@ -41,6 +42,7 @@ mod launch;
 mod note;
 mod outputs;
 mod part;
+mod path;
 mod player;
 mod render;
 mod report;

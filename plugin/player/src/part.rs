@@ -98,6 +98,11 @@ impl Part {
         }
     }
 
+    /// It begins and ends in the clip where the other does.
+    pub(crate) fn lies_as(&self, other: &Self) -> bool {
+        (self.first, self.frames) == (other.first, other.frames)
+    }
+
     /// Its length in frames.
     pub(crate) fn frames(&self) -> usize {
         self.frames

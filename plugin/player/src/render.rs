@@ -17,8 +17,6 @@ pub(crate) struct Render {
     pub(crate) bank: Bank,
     /// A stretch of the clip, left and right.
     pub(crate) span: Box<[[f32; SPAN_FRAMES]; 2]>,
-    /// Those of a kernel at one position.
-    pub(crate) weights: Box<[f32; MOST_TAPS]>,
 }
 
 /// All of them.
@@ -35,7 +33,6 @@ impl Workbench {
             render: Render {
                 bank: Bank::new(),
                 span: Box::new([[0.0; SPAN_FRAMES]; 2]),
-                weights: Box::new([0.0; MOST_TAPS]),
             },
             cut: Box::new([[0.0; TAIL_FRAMES]; 2]),
         }

@@ -345,7 +345,9 @@ impl Slot {
             }
             return;
         }
-        let before = self.voice.as_ref().and_then(Voice::unit);
+        // A beat of another part is none of this one's: there may be nothing yet where it would lie.
+        let same = |voice: &&Voice| voice.part().lies_as(&part);
+        let before = self.voice.as_ref().filter(same).and_then(Voice::unit);
         let Some(unit) = self.unit(&part, &grid, ideal, before, scene.times, next) else {
             self.cut(scene.times, bench);
             return;

@@ -5,8 +5,9 @@
 //! Two cases:
 //! - **Exact**: at the host's tempo and rate the clip's loop takes as many frames as the clip
 //!   has, give or take one (bars are seldom a whole number of frames). Then clip samples are
-//!   played as they are, at most half a frame from the grid; where the grid's loop has a frame
-//!   more or less than the clip, the loop's last frame is held or left out.
+//!   played as they are: a round that begins half of what it lacks early ends half of it late, and
+//!   all of it is at most a frame from the grid. Where the grid's loop has a frame more or less than
+//!   the clip, the loop's last frame is held or left out.
 //! - **Varispeed**: `ratio` clip frames go by in each of the host's frames, and samples are
 //!   interpolated.
 
@@ -15,9 +16,9 @@ use crate::clip::ClipInfo;
 /// Loops shorter than this are never worth being exact.
 const SHORTEST_EXACT_FRAMES: f64 = 16.0;
 
-/// How far from the grid a run of exact samples stays before it is set anew: half a frame, and a
-/// little more so that rounding errors in the host's beats can't make it flicker.
-const HOLD_FRAMES: f64 = 0.5 + 1.0 / 16.0;
+/// How much further than half a frame from the grid a run of exact samples may be before it is set
+/// anew, so that rounding errors in the host's beats can't make it flicker.
+const SPARE_FRAMES: f64 = 1.0 / 16.0;
 
 /// How a clip lies on the beats at a tempo and a rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Grid {
     ratio: f64,
     loop_frames: f64,
     exact: bool,
+    /// Frames that exact samples lie before the grid at the loop's start, and behind it at its end.
+    lean_frames: f64,
     /// Positions go on before the start and after the end.
     once: bool,
 }
@@ -38,7 +41,8 @@ impl Grid {
         let frames = info.frames as f64;
         let host_per_beat = 60.0 * rate_hz / tempo_bpm;
         let host_loop = info.beats * host_per_beat;
-        let exact = frames >= SHORTEST_EXACT_FRAMES && (host_loop - frames).abs() < 1.0;
+        let more = host_loop - frames;
+        let exact = frames >= SHORTEST_EXACT_FRAMES && more.abs() < 1.0;
         if exact {
             let per_beat = host_per_beat;
             Self {
@@ -47,6 +51,7 @@ impl Grid {
                 ratio: 1.0,
                 loop_frames: host_loop,
                 exact,
+                lean_frames: more / 2.0,
                 once: false,
             }
         } else {
@@ -58,6 +63,7 @@ impl Grid {
                 ratio,
                 loop_frames: frames,
                 exact,
+                lean_frames: 0.0,
                 once: false,
             }
         }
@@ -134,10 +140,13 @@ impl Grid {
     /// The frame to play for a position when exact: `now` when that will do, else the nearest,
     /// which may be the loop's end.
     pub(crate) fn anchor(&self, position: f64, now: f64) -> f64 {
-        if now.fract() == 0.0 && self.distance(now, position).abs() <= HOLD_FRAMES {
+        let middle = position - self.lean_frames;
+        // With what the loop has more or less than the clip it is never more than a frame.
+        let spare = SPARE_FRAMES.min(0.5 - self.lean_frames.abs());
+        if now.fract() == 0.0 && self.distance(now, middle).abs() <= 0.5 + spare {
             return now;
         }
-        position.round()
+        middle.round()
     }
 
     /// Frames from a position until the loop goes round, when exact.
@@ -145,7 +154,9 @@ impl Grid {
         if self.once {
             return usize::MAX;
         }
-        (self.loop_frames - 0.5 - position).ceil().max(0.0) as usize
+        (self.loop_frames + self.lean_frames - 0.5 - position)
+            .ceil()
+            .max(0.0) as usize
     }
 }
 

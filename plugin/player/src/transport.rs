@@ -19,6 +19,9 @@ pub struct Transport {
     /// Quarter notes at the first frame; negative before the song's start. A host's own loop that
     /// goes round inside of a block is not seen: positions are right again from the next block.
     pub beats: Option<f64>,
+    /// Frames from the song's start to the first of the block, as the host counts them. With them a song
+    /// at one tempo is at the same place in every run, also where the host rounds its beats.
+    pub song_frame: Option<i64>,
     /// Quarter notes in a bar of the host. What can't be meant is taken as 4.
     pub beats_per_bar: Option<f64>,
     /// Quarter notes where a bar of the host begins. Only its place within a bar is used: some

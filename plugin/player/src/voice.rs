@@ -6,6 +6,7 @@
 use crate::clip::Clip;
 use crate::fade::{Times, shape};
 use crate::part::{Part, Unit};
+use crate::path::Path;
 use crate::render::{Render, SPAN_FRAMES};
 use crate::sync::Grid;
 
@@ -293,26 +294,19 @@ impl Voice {
         let len = wanted.min((room as usize).max(1));
         let first = self.position.floor();
         let t = self.position - first;
-        let span = ((t + (len - 1) as f64 * step) as usize + taps).min(SPAN_FRAMES);
+        let path = Path::new(t, step);
+        let span = (path.samples(len - 1) + taps).min(SPAN_FRAMES);
         let [span_left, span_right] = &mut *render.span;
-        if let (Some(l), Some(r)) = (span_left.get_mut(..span), span_right.get_mut(..span)) {
-            let start = first as i64 - kernel.before() as i64;
-            self.part.copy(clip, self.unit, start, l, r);
-        }
-        for (i, (l, r)) in left.iter_mut().zip(right.iter_mut()).take(len).enumerate() {
-            let at = t + f64::from(i as u32) * step;
-            let whole = at as i32;
-            let index = whole.max(0) as usize;
-            let range = index..index + taps;
-            (*l, *r) = match (span_left.get(range.clone()), span_right.get(range)) {
-                (Some(from_left), Some(from_right)) => kernel.apply(
-                    (at - f64::from(whole)) as f32,
-                    from_left,
-                    from_right,
-                    &mut render.weights,
-                ),
-                _ => (0.0, 0.0),
-            };
+        let (Some(span_left), Some(span_right)) =
+            (span_left.get_mut(..span), span_right.get_mut(..span))
+        else {
+            return len;
+        };
+        let start = first as i64 - kernel.before() as i64;
+        self.part
+            .copy(clip, self.unit, start, span_left, span_right);
+        if let (Some(left), Some(right)) = (left.get_mut(..len), right.get_mut(..len)) {
+            kernel.apply(path, [span_left, span_right], left, right);
         }
         self.position += len as f64 * step;
         self.ideal = self.grid.wrap(self.ideal + len as f64 * self.grid.ratio());

@@ -109,6 +109,7 @@ fn play(player: &mut Player, rate_hz: u32, tempo_bpm: f64) -> Vec<f32> {
             playing: true,
             tempo_bpm,
             beats: Some(beats),
+            song_frame: None,
             beats_per_bar: Some(4.0),
             bar_start_beats: Some(0.0),
         };

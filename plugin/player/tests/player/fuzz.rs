@@ -55,6 +55,8 @@ struct Style {
     main_gain: f32,
     /// Slots have outputs of their own.
     outs: bool,
+    /// The host gives its places in whole ticks.
+    ticks: bool,
 }
 
 impl Style {
@@ -76,6 +78,7 @@ impl Style {
             slot_gain: if loud { 16.0 } else { 1.0 },
             main_gain: if loud { 2.0 } else { 1.0 },
             outs: random.one_in(2),
+            ticks: random.one_in(4),
         }
     }
 }
@@ -108,7 +111,9 @@ fn round(seed: u64, blocks: u64) -> Result<f32, String> {
             session.act(random, &mut rig, block)?;
         }
         if random.one_in(10) {
-            session.poll(&mut rig)?;
+            session
+                .poll(&mut rig)
+                .map_err(|found| told(&found, block, &style, &rig, &session))?;
         }
         host.act(random, &mut rig, &style);
         let frames = match random.below(100) {
@@ -148,19 +153,21 @@ fn round(seed: u64, blocks: u64) -> Result<f32, String> {
                 if output == 0 || style.outs {
                     judge
                         .hear(output, side, &channel[..frames], &note_frames)
-                        .map_err(|found| {
-                            let (transport, settings) = (&rig.transport, &rig.settings);
-                            format!(
-                                "block {block} of {frames} frames: {found}\n{style:?}\n\
-                                 {transport:?}\n{settings:?}\n{:#?}",
-                                session.told
-                            )
-                        })?;
+                        .map_err(|found| told(&found, block, &style, &rig, &session))?;
                 }
             }
         }
     }
     Ok(judge.loudest)
+}
+
+/// What was found, and what led to it.
+fn told(found: &str, block: u64, style: &Style, rig: &Rig, session: &Session) -> String {
+    let (transport, settings, orders) = (&rig.transport, &rig.settings, &session.told);
+    format!(
+        "block {block}, frame {}: {found}\n{style:?}\n{transport:?}\n{settings:?}\n{orders:#?}",
+        rig.host_frame
+    )
 }
 
 /// The audio thread's part.

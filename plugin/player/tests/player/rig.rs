@@ -83,6 +83,7 @@ impl Rig {
             playing: true,
             tempo_bpm,
             beats: Some(0.0),
+            song_frame: None,
             beats_per_bar: Some(4.0),
             bar_start_beats: Some(0.0),
         };

@@ -1,8 +1,8 @@
 //! A clip that takes over on the next beat: the same loop, brought to the host's tempo.
 
-use barline_player::ClipId;
+use barline_player::{ClipId, ClipInfo, Outputs};
 
-use crate::rig::{Rig, info, largest_difference, largest_step, noise, same, sine};
+use crate::rig::{Random, Rig, info, largest_difference, largest_step, noise, same, sine};
 
 const RATE_HZ: f64 = 48_000.0;
 const FADE_FRAMES: usize = 240;
@@ -145,20 +145,87 @@ fn newer_clips_take_its_place() {
 /// Nobody polls: it waits for a beat with room for the clip before it.
 #[test]
 fn a_sleeping_session_stops_no_beat() {
-    let mut rig = Rig::new(RATE_HZ, 124.0);
-    let clip = |id| info(id, 0.01, 124.0, RATE_HZ);
+    let (clips, tempo_bpm, frames) = if cfg!(miri) {
+        (24, 1_984.0, 120)
+    } else {
+        (600, 124.0, 480)
+    };
+    let mut rig = Rig::new(RATE_HZ, tempo_bpm);
+    let clip = |id| info(id, 0.02, tempo_bpm, RATE_HZ);
     let samples = noise(clip(0).frames as usize, 1);
-    let clips = if cfg!(miri) { 140 } else { 600 };
     for id in 0..clips {
         rig.control
             .swap(0, clip(id), &samples.0, &samples.1)
             .unwrap();
-        rig.play(480, &[64]);
+        rig.play(frames, &[64]);
     }
     for _ in 0..clips {
         rig.control.poll();
-        rig.play(480, &[64]);
+        rig.play(frames, &[64]);
     }
     assert_eq!(rig.control.waiting(), 0);
     assert_eq!(rig.settle().slots[0].clip, Some(ClipId(clips - 1)));
+}
+
+/// How far off its grid a clip is heard at most, in frames: its samples tell which of them it is, and
+/// each belongs to a beat. The host's places waver by a little, and it jumps to anywhere between frames.
+fn worst_off_frames(clip: ClipInfo, host_bpm: f64, swapped: bool) -> f64 {
+    let scale = clip.frames.next_power_of_two() as f32;
+    let ramp: Vec<f32> = (0..clip.frames).map(|i| i as f32 / scale).collect();
+    let mut rig = Rig::new(RATE_HZ, host_bpm);
+    if swapped {
+        let own = info(1, clip.beats, 120.0, RATE_HZ);
+        let (left, right) = noise(own.frames as usize, 1);
+        rig.control.load(0, own, &left, &right).unwrap();
+        rig.play(beat_frame(0.3, host_bpm), &[64]);
+        rig.control.swap(0, clip, &ramp, &ramp).unwrap();
+        rig.play(beat_frame(1.0, host_bpm), &[64]);
+    } else {
+        rig.control.load(0, clip, &ramp, &ramp).unwrap();
+    }
+    assert_eq!(rig.settle().slots[0].clip, Some(clip.id));
+    let per_beat = 60.0 / host_bpm * RATE_HZ;
+    let host_loop = clip.beats * per_beat;
+    let mut random = Random(clip.frames);
+    let (mut frame, mut since_jump) = (rig.host_frame as f64, 0);
+    let mut worst = 0.0_f64;
+    for _ in 0..1_500 {
+        let mut got = ([0.0; 256], [0.0; 256]);
+        if random.one_in(30) {
+            (frame, since_jump) = (random.unit() * 3.0 * host_loop, 0);
+        }
+        let now = frame + (random.unit() - 0.5) * 0.1;
+        rig.transport.beats = Some(now / per_beat);
+        let outputs = Outputs::stereo(&mut got.0, &mut got.1);
+        rig.player.process(&rig.transport, &rig.settings, outputs);
+        for (i, x) in got.0.iter().enumerate() {
+            let place = (now + i as f64).rem_euclid(host_loop);
+            let seam = place < 40.0 || host_loop - place < 40.0;
+            if since_jump + i > 2 * FADE_FRAMES && !seam {
+                let belongs = f64::from(x * scale) * host_loop / clip.frames as f64;
+                worst = worst.max((belongs - place).abs());
+            }
+        }
+        (frame, since_jump) = (frame + 256.0, since_jump + 256);
+    }
+    worst
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "too much arithmetic")]
+fn it_is_on_its_grid_to_a_sample() {
+    for (host_bpm, beats) in [(97.5, 1.0), (123.4, 2.0), (110.3, 4.0), (97.5, 2.0)] {
+        let clip = info(2, beats, host_bpm, RATE_HZ);
+        let cut = ClipInfo {
+            frames: (beats * 60.0 / host_bpm * RATE_HZ) as u64,
+            ..clip
+        };
+        for (clip, most) in [(clip, 0.9), (cut, 1.0)] {
+            for swapped in [true, false] {
+                let worst = worst_off_frames(clip, host_bpm, swapped);
+                println!("{host_bpm} BPM, {} frames: {worst:.3} off", clip.frames);
+                assert!(worst < most, "{host_bpm} BPM, {clip:?}: {worst} frames off");
+            }
+        }
+    }
 }

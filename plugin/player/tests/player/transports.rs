@@ -1,8 +1,8 @@
 //! What hosts say, and what they ought not to.
 
-use barline_player::MAX_GAIN;
+use barline_player::{ClipInfo, MAX_GAIN, Outputs};
 
-use crate::rig::{Rig, Stereo, info, noise, same};
+use crate::rig::{Rig, Stereo, info, largest_difference, noise, same};
 
 const FADE_FRAMES: usize = 400;
 
@@ -207,5 +207,54 @@ fn rates_and_block_sizes() {
             let from = rate_hz as usize / 500;
             same(&got[from..4000], &samples.0[from..4000]);
         }
+    }
+}
+
+/// A song from its start on, out of a host that gives its places in whole 1920ths of a beat, as Ardour does, and
+/// that begins so many frames before it.
+fn exported(
+    clip: ClipInfo,
+    samples: &Stereo,
+    tempo_bpm: f64,
+    lead_in: usize,
+    block: usize,
+) -> Stereo {
+    let mut rig = Rig::new(48_000.0, tempo_bpm);
+    rig.control.load(0, clip, &samples.0, &samples.1).unwrap();
+    rig.host_frame = -(lead_in as i64);
+    let mut song = (Vec::new(), Vec::new());
+    while song.0.len() < lead_in + 3 * clip.frames as usize {
+        let mut got = (vec![0.0; block], vec![0.0; block]);
+        rig.transport.beats = Some((rig.beats() * 1920.0).round() / 1920.0);
+        rig.transport.song_frame = Some(rig.host_frame);
+        let outputs = Outputs::stereo(&mut got.0, &mut got.1);
+        rig.player.process(&rig.transport, &rig.settings, outputs);
+        rig.host_frame += block as i64;
+        song.0.extend(got.0);
+        song.1.extend(got.1);
+    }
+    let part = |side: &[f32]| side[lead_in..lead_in + 2 * clip.frames as usize].to_vec();
+    (part(&song.0), part(&song.1))
+}
+
+/// Two exports are the same, wherever the host began before the song.
+#[test]
+#[cfg_attr(miri, ignore = "too much arithmetic")]
+fn exports_of_a_host_that_rounds_its_places_are_the_same() {
+    for tempo_bpm in [97.5, 123.4, 133.7] {
+        let clip = info(1, 4.0, tempo_bpm, 48_000.0);
+        let samples = noise(clip.frames as usize, 5);
+        let first = exported(clip, &samples, tempo_bpm, 2_048, 1_024);
+        same(&first.0[..20_000], &samples.0[..20_000]);
+        for (lead_in, block) in [(400, 1_024), (1_777, 1_024), (48_003, 1_024), (5_555, 64)] {
+            let other = exported(clip, &samples, tempo_bpm, lead_in, block);
+            same(&other.0, &first.0);
+            same(&other.1, &first.1);
+        }
+        // At another tempo than its own its samples are made between the clip's.
+        let [one, two] = [2_048, 1_777]
+            .map(|lead_in| exported(clip, &samples, tempo_bpm * 0.93, lead_in, 1_024));
+        let (off, at) = largest_difference(&one.0, &two.0);
+        assert!(off < 1e-5, "{tempo_bpm} BPM: {off} at {at}");
     }
 }

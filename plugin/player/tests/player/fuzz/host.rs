@@ -51,7 +51,16 @@ impl Host {
             0 => None,
             1 => Some(BAD[random.below(8) as usize]),
             2 => Some((random.unit() - 0.5) * 1e9),
+            _ if style.ticks => beats
+                .is_finite()
+                .then_some((beats * 1920.0).round() / 1920.0),
             _ => beats.is_finite().then_some(beats),
+        };
+        rig.transport.song_frame = match random.below(style.host_pace * 40) {
+            0 => None,
+            1 => Some(random.next() as i64),
+            2 => Some(rig.host_frame + 3),
+            _ => Some(rig.host_frame),
         };
     }
 

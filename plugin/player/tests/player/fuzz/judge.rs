@@ -163,12 +163,14 @@ fn judge(sound: impl Fn(usize) -> f64) -> Result<(), String> {
         slot_gain: 1.0,
         main_gain: 1.0,
         outs: false,
+        ticks: false,
     });
     let block: Vec<f32> = (0..2000).map(|i| sound(i) as f32).collect();
     judge.hear(0, 0, &block, &[])
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "nothing of the player's")]
 fn the_judge_hears_steps_and_forgives_fades() {
     let slow = |i: usize| 0.75 + 0.25 * (i as f64 * TURN).sin();
     let step = |height: f64, over: usize| {
