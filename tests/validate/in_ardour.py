@@ -52,12 +52,13 @@ def state_in(session: str) -> dict:
 
 
 class Ardour:
-    def __init__(self, home: str, folder: Path):
-        self.home, self.session, self.exports = home, folder / "song", folder / "exports"
-        self.file = self.session / "song.ardour"
+    def __init__(self, home: str, folder: Path, outputs="main"):
+        self.home, self.session, self.exports = home, folder / outputs, folder / "exports"
+        self.file, self.outputs = self.session / "song.ardour", outputs
 
     def run(self, step: str) -> str:
         told = {"HOME": self.home, "BARLINE_SESSION": self.session, "BARLINE_STEP": step, "BARLINE_EXPORT": self.exports}
+        told["BARLINE_OUTPUTS"] = self.outputs
         environment = os.environ | {key: str(value) for key, value in told.items()}
         command = ["ardour7-lua", HERE / "ardour_song.lua"]
         # Ardour's Lua shell ends by a signal once in a while, also without any plugin in the session.
@@ -143,6 +144,15 @@ def main():
         first, apart = (float(abs(one - two)[:, part].max()) for part in (slice(beat), slice(beat, None)))
         told = f"{one.shape[1]} frames, apart by {apart:.2g} at most, by {first:.2g} in the first beat"
         check("two exports are the same from the second beat on", apart == 0.0, told)
+
+        wide = Ardour(home, folder, "all")
+        wide.run("make")
+        ports = wide.file.read_text().count('name="Loop/audio_out ')
+        fill(wide, filled)
+        heard = wide.export()
+        apart = float(abs(heard - one)[:, beat:].max())
+        told = f"{ports} outputs, apart by {apart:.2g}"
+        check("with all of the plugin's outputs in use it sounds the same", (ports, apart) == (18, 0.0), told)
     finish()
 
 
