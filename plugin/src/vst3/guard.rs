@@ -5,8 +5,9 @@
 //! lock is waited for.
 
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use nice_plug::wrapper::vst3::Wrapper;
 use nice_plug::wrapper::vst3::vst3::Class;
@@ -32,6 +33,9 @@ use super::ending::Ending;
 use super::waiting::{self, Waiting};
 use crate::Barline;
 
+/// After so long without a block a host is paused: longer than the longest blocks are.
+const PAUSE_MS: u64 = 100;
+
 /// An instance as the host sees it.
 pub(super) struct Guard {
     inner: Ending<Wrapper<Barline>>,
@@ -42,8 +46,10 @@ pub(super) struct Guard {
     buses: Mutex<Buses>,
     /// The host said that blocks will come.
     processing: AtomicBool,
-    /// How many have begun.
+    /// How many have begun, and when the last one did, in milliseconds since this was made.
     blocks: AtomicU32,
+    block_at_ms: AtomicU64,
+    made: Instant,
     waiting: Mutex<Waiting>,
 }
 
@@ -55,6 +61,8 @@ impl Guard {
             buses: Mutex::default(),
             processing: AtomicBool::new(false),
             blocks: AtomicU32::new(0),
+            block_at_ms: AtomicU64::new(0),
+            made: Instant::now(),
             waiting: Mutex::default(),
         }
     }
@@ -150,9 +158,27 @@ impl Guard {
         self.waiting().take(self.blocks())
     }
 
-    /// Gives the plugin what waits for a block, without one. A host that sets, saves and plays at the
-    /// same time can lose a block by it; one that is paused loses nothing.
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Blocks come.
+    fn plays(&self) -> bool {
+        let last_ms = self.block_at_ms.load(Ordering::Acquire);
+        self.blocks() > 0 && self.now_ms().saturating_sub(last_ms) < PAUSE_MS
+    }
+
+    /// Sees to it that the plugin has what waits for a block. A host that plays brings it with the next
+    /// one, so near that it is waited for: done here at the same time, that block would be lost.
     fn hand_over(&self) {
+        let begun = self.blocks();
+        if self.waiting().is_empty(begun) {
+            return;
+        }
+        while self.plays() && self.blocks() == begun {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let buses = self.buses.lock().unwrap_or_else(PoisonError::into_inner);
         let values = self.take_waiting();
         if values.is_empty() {
             return;
@@ -160,7 +186,6 @@ impl Guard {
         let Some(changes) = waiting::changes(values) else {
             return;
         };
-        let buses = self.buses.lock().unwrap_or_else(PoisonError::into_inner);
         if !buses.has_room() {
             return;
         }
@@ -260,6 +285,7 @@ impl IAudioProcessorTrait for Guard {
     }
 
     unsafe fn process(&self, data: *mut ProcessData) -> tresult {
+        self.block_at_ms.store(self.now_ms(), Ordering::Release);
         self.blocks.fetch_add(1, Ordering::AcqRel);
         let Ok(mut buses) = self.buses.try_lock() else {
             return kResultFalse;

@@ -40,6 +40,11 @@ impl Waiting {
         since.iter().find(|set| set.0 == id).map(|set| set.1)
     }
 
+    /// Nothing was set since a block has begun.
+    pub(super) fn is_empty(&self, blocks: u32) -> bool {
+        self.blocks != blocks || self.values.is_empty()
+    }
+
     /// All of them, which wait no more.
     pub(super) fn take(&mut self, blocks: u32) -> Vec<(ParamID, ParamValue)> {
         let values = std::mem::take(&mut self.values);
@@ -146,8 +151,9 @@ mod tests {
         waiting.set(9, 1.0, 4);
         assert_eq!(waiting.value(7, 4), None);
         assert_eq!(waiting.take(4), [(9, 1.0)]);
-        assert_eq!(waiting.value(9, 4), None);
+        assert!(waiting.value(9, 4).is_none() && waiting.is_empty(4));
         waiting.set(9, 1.0, 4);
+        assert!(waiting.is_empty(5) && !waiting.is_empty(4));
         assert_eq!(waiting.take(5), []);
         assert_eq!(waiting.take(4), []);
     }
