@@ -5,13 +5,16 @@
 //!
 //! nice-plug 0.4.2 knows no bus that is off: it refuses when a host switches the slots' outputs off, as
 //! many do with all but the main one, and in `process` it writes to every channel of every output,
-//! whether the host gave memory for it or not. The guard ([`Guard`]) takes both on itself (see
-//! [`arrangements`] and [`buses`]).
+//! whether the host gave memory for it or not. Nor does it know what a host that is paused sets until
+//! the next block comes, and it can panic at an instance's end. The guard ([`Guard`]) takes these on
+//! itself (see [`arrangements`], [`buses`], [`waiting`] and [`ending`]).
 #![allow(unsafe_code)]
 
 mod arrangements;
 mod buses;
+mod ending;
 mod guard;
+mod waiting;
 
 use std::ffi::c_void;
 

@@ -52,16 +52,20 @@ def state_in(session: str) -> dict:
 
 
 class Ardour:
-    def __init__(self, home: str, folder: Path):
-        self.home, self.session, self.exports = home, folder / "song", folder / "exports"
-        self.file = self.session / "song.ardour"
+    def __init__(self, home: str, folder: Path, outputs="main"):
+        self.home, self.session, self.exports = home, folder / outputs, folder / "exports"
+        self.file, self.outputs = self.session / "song.ardour", outputs
 
     def run(self, step: str) -> str:
         told = {"HOME": self.home, "BARLINE_SESSION": self.session, "BARLINE_STEP": step, "BARLINE_EXPORT": self.exports}
+        told["BARLINE_OUTPUTS"] = self.outputs
         environment = os.environ | {key: str(value) for key, value in told.items()}
         command = ["ardour7-lua", HERE / "ardour_song.lua"]
-        # Ardour's Lua shell ends by a signal once in a while, also without any plugin in the session.
-        for _ in range(4):
+        # Exporting without any plugin in the session ends this shell by a signal 4 times in 25, for its
+        # own heap is broken then; making, loading and saving did in none of 80.
+        for _ in range(4 if step == "export" else 1):
+            shutil.rmtree(self.exports, ignore_errors=True)
+            self.exports.mkdir()
             done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
             if done.returncode >= 0:
                 break
@@ -71,8 +75,6 @@ class Ardour:
 
     def export(self) -> numpy.ndarray:
         """The file's samples."""
-        shutil.rmtree(self.exports, ignore_errors=True)
-        self.exports.mkdir()
         self.run("export")
         files = list(self.exports.iterdir())
         if len(files) != 1:
@@ -141,6 +143,14 @@ def main():
         # Ardour begins its pre-roll where it likes.
         apart = float(abs(one - two).max())
         check("two exports are the same", apart == 0.0, f"{one.shape[1]} frames, apart by {apart:.2g} at most")
+
+        wide = Ardour(home, folder, "all")
+        wide.run("make")
+        ports = wide.file.read_text().count('name="Loop/audio_out ')
+        fill(wide, filled)
+        apart = float(abs(wide.export() - one).max())
+        told = f"{ports} outputs, apart by {apart:.2g}"
+        check("with all of the plugin's outputs in use it sounds the same", (ports, apart) == (18, 0.0), told)
     finish()
 
 

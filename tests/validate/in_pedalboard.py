@@ -4,6 +4,7 @@ A standing transport is silence but for notes: they play the slots on the clip's
 can be checked is loading, parameters, state, and samples by notes at odd block sizes and rates.
 """
 
+import threading
 import time
 
 import numpy
@@ -45,6 +46,7 @@ def main():
     same = juce_state.unpack(second.raw_state) == juce_state.unpack(blob)
     check("a second instance takes the state over", same)
     parameters(plugin)
+    removed(args)
     notes(args)
     finish()
 
@@ -88,10 +90,34 @@ def parameters(plugin):
     if abs(20 * numpy.log10(level) + 6) > 0.05:
         wrong.append(f"gain: {level}")
     check(f"{len(VALUES)} parameters are set, shown and saved", not wrong, "; ".join(wrong))
+    # A host that is paused sends no block that would bring them.
+    plugin.guidance, plugin.top_k_tokens = 2.5, 100
+    state = juce_state.unpack(plugin.raw_state)["params"]
+    saved = {key: rounded(state[key]) for key in ("guidance", "top_k")}
+    check("and saved before the next block comes", saved == {"guidance": {"f32": 2.5}, "top_k": {"i32": 100}}, saved)
 
 
 def rounded(value):
     return {key: round(v, 4) if isinstance(v, float) else v for key, v in (value or {}).items()}
+
+
+def removed(args):
+    """An instance that is removed right after a parameter changed on another thread, as automation does,
+    takes nothing with it."""
+    for _ in range(30):
+        plugin = pedalboard.load_plugin(str(args.bundle))
+
+        def automation():
+            for step in range(40):
+                for name in ("temperature", "guidance", "top_p"):
+                    plugin.parameters[name].raw_value = step % 10 / 10
+                plugin([], 0.005, slots.RATE_HZ, buffer_size=256, reset=False)
+
+        thread = threading.Thread(target=automation)
+        thread.start()
+        thread.join()
+        del plugin, automation, thread
+    check("an instance is removed amid its automation, 30 times", True)
 
 
 def notes(args):

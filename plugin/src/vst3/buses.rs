@@ -59,6 +59,11 @@ impl Buses {
         self.room_frames = max_frames;
     }
 
+    /// The host said how long its blocks are.
+    pub(super) fn has_room(&self) -> bool {
+        self.room_frames > 0
+    }
+
     /// Realtime-safe. The host's block with every bus and channel that the plugin has. As it is where
     /// it only hands parameters over; `None` where it is longer than the host said.
     ///

@@ -1,10 +1,13 @@
-//! What the host holds: nice-plug's object, with every call handed on but those about buses.
+//! What the host holds: nice-plug's object, with every call handed on but those about buses and about
+//! parameters that are set between blocks.
 //!
 //! Whatever thread the host calls on; `process` on the audio thread, where nothing is allocated and no
 //! lock is waited for.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use nice_plug::wrapper::vst3::Wrapper;
 use nice_plug::wrapper::vst3::vst3::Class;
@@ -16,8 +19,8 @@ use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
     INoteExpressionControllerTrait, IProcessContextRequirements, IProcessContextRequirementsTrait,
     IUnitInfo, IUnitInfoTrait, IoMode, MediaType, MediaTypes_, NoteExpressionTypeID,
     NoteExpressionTypeInfo, NoteExpressionValue, ParamID, ParamValue, ParameterInfo, ProcessData,
-    ProcessSetup, ProgramListID, ProgramListInfo, RoutingInfo, SpeakerArrangement, String128,
-    TChar, UnitID, UnitInfo,
+    ProcessModes_, ProcessSetup, ProgramListID, ProgramListInfo, RoutingInfo, SpeakerArrangement,
+    String128, SymbolicSampleSizes_, TChar, UnitID, UnitInfo,
 };
 use nice_plug::wrapper::vst3::vst3::Steinberg::{
     FIDString, FUnknown, IBStream, IPlugView, IPluginBaseTrait, TBool, TUID, int16, int32,
@@ -26,24 +29,41 @@ use nice_plug::wrapper::vst3::vst3::Steinberg::{
 
 use super::arrangements::{Arrangements, NO_SPEAKERS, bit_of};
 use super::buses::Buses;
+use super::ending::Ending;
+use super::waiting::{self, Waiting};
 use crate::Barline;
+
+/// After so long without a block a host is paused: longer than the longest blocks are.
+const PAUSE_MS: u64 = 100;
 
 /// An instance as the host sees it.
 pub(super) struct Guard {
-    inner: Wrapper<Barline>,
+    inner: Ending<Wrapper<Barline>>,
     /// Buses that the host switched off, one a bit (see [`bit_of`]).
     off: AtomicU32,
     /// Written while nothing is processed, used by `process`; a host that does both at once loses a
     /// block.
     buses: Mutex<Buses>,
+    /// The host said that blocks will come.
+    processing: AtomicBool,
+    /// How many have begun, and when the last one did, in milliseconds since this was made.
+    blocks: AtomicU32,
+    block_at_ms: AtomicU64,
+    made: Instant,
+    waiting: Mutex<Waiting>,
 }
 
 impl Guard {
     pub(super) fn new() -> Self {
         Self {
-            inner: Wrapper::new(),
+            inner: Ending::new(Wrapper::new()),
             off: AtomicU32::new(0),
             buses: Mutex::default(),
+            processing: AtomicBool::new(false),
+            blocks: AtomicU32::new(0),
+            block_at_ms: AtomicU64::new(0),
+            made: Instant::now(),
+            waiting: Mutex::default(),
         }
     }
 }
@@ -66,7 +86,7 @@ macro_rules! hand_on {
     ($interface:ident: $($name:ident($($arg:ident: $type:ty),*) -> $out:ty;)*) => {
         $(unsafe fn $name(&self, $($arg: $type),*) -> $out {
             // SAFETY: what the host promised us holds for whom it is handed on to.
-            unsafe { $interface::$name(&self.inner, $($arg),*) }
+            unsafe { $interface::$name(&*self.inner, $($arg),*) }
         })*
     };
 }
@@ -103,8 +123,19 @@ impl IComponentTrait for Guard {
         getRoutingInfo(input: *mut RoutingInfo, output: *mut RoutingInfo) -> tresult;
         activateBus(kind: MediaType, dir: BusDirection, index: int32, on: TBool) -> tresult;
         setActive(on: TBool) -> tresult;
-        setState(state: *mut IBStream) -> tresult;
-        getState(state: *mut IBStream) -> tresult;
+    }
+
+    unsafe fn setState(&self, state: *mut IBStream) -> tresult {
+        // What was set before is over.
+        self.take_waiting();
+        // SAFETY: what the host promised us holds for whom it is handed on to.
+        unsafe { IComponentTrait::setState(&*self.inner, state) }
+    }
+
+    unsafe fn getState(&self, state: *mut IBStream) -> tresult {
+        self.hand_over();
+        // SAFETY: what the host promised us holds for whom it is handed on to.
+        unsafe { IComponentTrait::getState(&*self.inner, state) }
     }
 }
 
@@ -114,14 +145,94 @@ impl Guard {
         let bit = bit_of(dir == BusDirections_::kInput as BusDirection, index);
         bit.is_some_and(|bit| self.off.load(Ordering::Acquire) & bit != 0)
     }
+
+    fn blocks(&self) -> u32 {
+        self.blocks.load(Ordering::Acquire)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_waiting(&self) -> Vec<(ParamID, ParamValue)> {
+        self.waiting().take(self.blocks())
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.made.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Blocks come.
+    fn plays(&self) -> bool {
+        let last_ms = self.block_at_ms.load(Ordering::Acquire);
+        self.blocks() > 0 && self.now_ms().saturating_sub(last_ms) < PAUSE_MS
+    }
+
+    /// Sees to it that the plugin has what waits for a block. A host that plays brings it with the next
+    /// one, so near that it is waited for: done here at the same time, that block would be lost.
+    fn hand_over(&self) {
+        let begun = self.blocks();
+        if self.waiting().is_empty(begun) {
+            return;
+        }
+        while self.plays() && self.blocks() == begun {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let buses = self.buses.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = self.take_waiting();
+        if values.is_empty() {
+            return;
+        }
+        let Some(changes) = waiting::changes(values) else {
+            return;
+        };
+        if !buses.has_room() {
+            return;
+        }
+        let mut flush = no_frames();
+        flush.inputParameterChanges = changes.as_ptr();
+        // SAFETY: a block without frames and buses, whose changes live as long as the call; no other
+        // block is on its way, since `buses` is held.
+        unsafe { self.inner.process(&raw mut flush) };
+    }
+}
+
+/// A block that only brings parameters.
+fn no_frames() -> ProcessData {
+    ProcessData {
+        processMode: ProcessModes_::kRealtime as int32,
+        symbolicSampleSize: SymbolicSampleSizes_::kSample32 as int32,
+        numSamples: 0,
+        numInputs: 0,
+        numOutputs: 0,
+        inputs: null_mut(),
+        outputs: null_mut(),
+        inputParameterChanges: null_mut(),
+        outputParameterChanges: null_mut(),
+        inputEvents: null_mut(),
+        outputEvents: null_mut(),
+        processContext: null_mut(),
+    }
 }
 
 impl IAudioProcessorTrait for Guard {
     hand_on! { IAudioProcessorTrait:
         canProcessSampleSize(size: int32) -> tresult;
         getLatencySamples() -> uint32;
-        setProcessing(on: TBool) -> tresult;
         getTailSamples() -> uint32;
+    }
+
+    unsafe fn setProcessing(&self, on: TBool) -> tresult {
+        // SAFETY: what the host promised us holds for whom it is handed on to.
+        let result = unsafe { self.inner.setProcessing(on) };
+        self.processing.store(on != 0, Ordering::Release);
+        if on == 0 {
+            for (id, value) in self.take_waiting() {
+                // SAFETY: plain values.
+                unsafe { self.inner.setParamNormalized(id, value) };
+            }
+        }
+        result
     }
 
     unsafe fn setBusArrangements(
@@ -174,6 +285,8 @@ impl IAudioProcessorTrait for Guard {
     }
 
     unsafe fn process(&self, data: *mut ProcessData) -> tresult {
+        self.block_at_ms.store(self.now_ms(), Ordering::Release);
+        self.blocks.fetch_add(1, Ordering::AcqRel);
         let Ok(mut buses) = self.buses.try_lock() else {
             return kResultFalse;
         };
@@ -197,10 +310,22 @@ impl IEditControllerTrait for Guard {
         getParamValueByString(id: ParamID, text: *mut TChar, value: *mut ParamValue) -> tresult;
         normalizedParamToPlain(id: ParamID, value: ParamValue) -> ParamValue;
         plainParamToNormalized(id: ParamID, value: ParamValue) -> ParamValue;
-        getParamNormalized(id: ParamID) -> ParamValue;
-        setParamNormalized(id: ParamID, value: ParamValue) -> tresult;
         setComponentHandler(handler: *mut IComponentHandler) -> tresult;
         createView(name: FIDString) -> *mut IPlugView;
+    }
+
+    unsafe fn getParamNormalized(&self, id: ParamID) -> ParamValue {
+        let waits = self.waiting().value(id, self.blocks());
+        // SAFETY: a plain value.
+        waits.unwrap_or_else(|| unsafe { self.inner.getParamNormalized(id) })
+    }
+
+    unsafe fn setParamNormalized(&self, id: ParamID, value: ParamValue) -> tresult {
+        if self.processing.load(Ordering::Acquire) && value.is_finite() {
+            self.waiting().set(id, value, self.blocks());
+        }
+        // SAFETY: plain values.
+        unsafe { self.inner.setParamNormalized(id, value) }
     }
 }
 
