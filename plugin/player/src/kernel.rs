@@ -19,7 +19,7 @@ const PHASES: usize = if cfg!(miri) { 8 } else { 256 };
 const PER_OCTAVE: f64 = 8.0;
 
 /// The fastest speed with a kernel of its own.
-const OCTAVES: f64 = if cfg!(miri) { 0.5 } else { 2.0 };
+const OCTAVES: f64 = if cfg!(miri) { 0.125 } else { 2.0 };
 
 /// Taps of the longest kernel.
 pub(crate) const MOST_TAPS: usize = TAPS * 4;
