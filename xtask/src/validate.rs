@@ -12,11 +12,12 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::bundle;
 
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     "in_readers.py",
     "in_dawdreamer.py",
     "in_pedalboard.py",
     "in_editor.py",
+    "in_models.py",
     "in_drag.py",
 ];
 /// A script takes well under a minute on two cores; most of it is the model at work.
