@@ -44,7 +44,7 @@ pub use manifest::{Entry, Rights, is_id};
 pub use progress::{FetchProgress, Stage};
 pub use record::{Fetched, ModelFile};
 pub use settings::{Patience, Settings, Token};
-pub use speeds::Speeds;
+pub use speeds::{Speeds, Stillness};
 pub use verify::Fault;
 
 /// All models that are known by name, and where they lie.

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use barline_engine::model::Size;
-use barline_engine::shelf::{Entry, Shelf, Speeds, State, in_words, predict};
+use barline_engine::shelf::{Entry, Shelf, Speeds, State, Stillness, in_words, predict};
 use barline_engine::worker::default_threads;
 use barline_engine::{EngineError, Precision};
 use serde::Serialize;
@@ -117,10 +117,13 @@ fn speed(shelf: &Shelf, size: Size, channels: u8) -> Result<f64, EngineError> {
     if let Some(seconds) = speeds.get(size, channels) {
         return Ok(seconds);
     }
+    let still = Stillness::now();
     let seconds = predict::Predictor::new(default_threads()).seconds_per_bar(size, channels)?;
-    speeds.set(size, channels, seconds);
-    // Who can't write there measures again next time.
-    let _ = speeds.write(path);
+    if still {
+        speeds.set(size, channels, seconds);
+        // Who can't write there measures again next time.
+        let _ = speeds.write(path);
+    }
     Ok(seconds)
 }
 

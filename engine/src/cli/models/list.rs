@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use barline_engine::shelf::{Entry, Speeds, State, in_words, predict};
+use barline_engine::shelf::{Entry, Speeds, State, Stillness, in_words, predict};
 use barline_engine::worker::default_threads;
 
 use super::super::Failure;
@@ -18,6 +18,7 @@ pub(super) fn run(args: &ListArgs) -> Result<(), Failure> {
     // Asked for, it is measured anew: the first time may have been a bad moment.
     let mut predictor = predict::Predictor::new(default_threads());
     let mut speeds = Speeds::default();
+    let still = args.speed && Stillness::now();
     let mut all = Vec::with_capacity(shelf.entries().len());
     for entry in shelf.entries() {
         let speed = match entry.size.filter(|_| args.speed && entry.runs()) {
@@ -30,7 +31,7 @@ pub(super) fn run(args: &ListArgs) -> Result<(), Failure> {
         };
         all.push(Facts::new(&shelf, entry, speed)?);
     }
-    if args.speed {
+    if still {
         // Who can't write there measures again next time.
         let _ = speeds.write(&shelf.settings().speeds);
     }

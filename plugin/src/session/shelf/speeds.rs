@@ -1,8 +1,9 @@
 //! How fast the models of the shelf would be on this machine: measured once, in quiet moments.
 //!
 //! Any thread asks; `barline-speeds`, one a process at the lowest priority, measures a size at a time while
-//! no instance plays or makes anything, and notes it for all processes (see `shelf::Speeds`). It ends when
-//! all is known, or when no instance is left.
+//! no instance plays or makes anything, and notes it for all processes (see `shelf::Speeds`). Beside other
+//! programs that work it waits a while; what it measures then is shown, and not noted. It ends when all is
+//! known, or when no instance is left.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use barline_engine::model::Size;
 use barline_engine::shelf::predict::Predictor;
-use barline_engine::shelf::{Entry, Speeds};
+use barline_engine::shelf::{Entry, Speeds, Stillness};
 use barline_engine::worker;
 
 use super::super::instances::{self, Process};
@@ -18,6 +19,8 @@ use super::super::instances::{self, Process};
 /// How long all must have been quiet before something is measured, and how often that is looked at.
 const QUIET: Duration = Duration::from_millis(1500);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long to wait for other programs.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What the process knows.
 struct Board {
@@ -74,11 +77,15 @@ pub(super) fn want(entries: &[Entry], path: &Path) {
 fn measure(path: PathBuf) {
     worker::lower_priority();
     let mut predictor = Predictor::new(worker::default_threads());
+    let mut machine = Machine {
+        watch: Stillness::watch(),
+        patience: PATIENCE,
+    };
     loop {
-        let quiet = wait_for_quiet();
+        let quiet = machine.wait_for_quiet();
         let next = {
             let mut board = board();
-            let next = board.wanted.first().copied().filter(|_| quiet);
+            let next = board.wanted.first().copied().filter(|_| quiet.is_some());
             board.measuring = next.is_some();
             next
         };
@@ -90,22 +97,53 @@ fn measure(path: PathBuf) {
         board.wanted.retain(|shape| *shape != (size, channels));
         if let (Ok(seconds), Some(speeds)) = (measured, &mut board.speeds) {
             speeds.set(size, channels, seconds);
-            // Who can't write there measures again in the next process.
-            let _ = speeds.write(&path);
+            if quiet == Some(Quiet::All) {
+                let mut noted = Speeds::default();
+                noted.set(size, channels, seconds);
+                // Who can't write there measures again in the next process.
+                let _ = noted.write(&path);
+            }
         }
     }
 }
 
-/// Whether a quiet moment came before the last instance went.
-fn wait_for_quiet() -> bool {
-    let mut quiet = Duration::ZERO;
-    loop {
-        match instances::look() {
-            Process::Left => return false,
-            Process::Busy => quiet = Duration::ZERO,
-            Process::Quiet if quiet >= QUIET => return true,
-            Process::Quiet => quiet += LOOK_EVERY,
+/// Who is quiet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quiet {
+    /// All instances and the rest of the machine.
+    All,
+    /// The instances: others work on and on.
+    Ours,
+}
+
+struct Machine {
+    watch: Stillness,
+    /// What is left of it, for all that is measured.
+    patience: Duration,
+}
+
+impl Machine {
+    /// Until a quiet moment comes; `None` when the last instance went before.
+    fn wait_for_quiet(&mut self) -> Option<Quiet> {
+        let mut quiet = Duration::ZERO;
+        loop {
+            std::thread::sleep(LOOK_EVERY);
+            let still = self.watch.is_still();
+            match instances::look() {
+                Process::Left => return None,
+                Process::Busy => quiet = Duration::ZERO,
+                Process::Quiet => quiet += LOOK_EVERY,
+            }
+            if quiet < QUIET {
+                continue;
+            }
+            if still {
+                return Some(Quiet::All);
+            }
+            if self.patience.is_zero() {
+                return Some(Quiet::Ours);
+            }
+            self.patience = self.patience.saturating_sub(LOOK_EVERY);
         }
-        std::thread::sleep(LOOK_EVERY);
     }
 }
