@@ -113,15 +113,7 @@ impl Shelf {
         let mut entries = manifest::built_in();
         let mut complaints = Vec::new();
         for path in &settings.lists {
-            let text = match std::fs::read_to_string(path) {
-                Ok(text) => text,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => {
-                    complaints.push(format!("{}: {error}", path.display()));
-                    continue;
-                }
-            };
-            match manifest::read(&text) {
+            match manifest::read_file(path) {
                 Ok(more) => {
                     for entry in more {
                         match entries.iter_mut().find(|known| known.name == entry.name) {

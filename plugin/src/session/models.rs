@@ -165,7 +165,9 @@ impl<S: Screen> Worker<S> {
     }
 
     fn say_no_model(&mut self, id: String) {
-        let text = format!("The model {id} is not here: its clips play, others need it fetched.");
+        let text = format!(
+            "The model {id} is not here: the project's clips play; for new ones fetch it, or use another under Models."
+        );
         self.say(Message::NoModel { id, text });
     }
 

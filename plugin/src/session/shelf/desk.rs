@@ -259,7 +259,7 @@ impl Desk {
         });
         let licence = match entry.licence.as_str() {
             "" => entry.release.clone(),
-            licence => format!("{licence} {}", entry.release),
+            licence => format!("{licence}. {}", entry.release),
         };
         ModelView {
             offer: self.offers.get(&id).map(|offer| match offer {

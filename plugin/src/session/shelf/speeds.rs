@@ -49,12 +49,18 @@ pub(super) fn known(entry: &Entry) -> Option<f32> {
 
 /// Reads what was measured before, and has the rest measured.
 pub(super) fn want(entries: &[Entry], path: &Path) {
+    // Another process may have measured what this one has not.
     let noted = Speeds::read(path);
     let mut board = board();
-    let speeds = board.speeds.get_or_insert(noted);
+    let speeds = board.speeds.get_or_insert_default();
     let shapes = entries.iter().filter(|entry| entry.runs());
     let shapes = shapes.filter_map(|entry| Some((entry.size?, entry.channels)));
-    let unknown = shapes.filter(|(size, channels)| speeds.get(*size, *channels).is_none());
+    let unknown = shapes.filter(|&(size, channels)| {
+        if let (None, Some(seconds)) = (speeds.get(size, channels), noted.get(size, channels)) {
+            speeds.set(size, channels, seconds);
+        }
+        speeds.get(size, channels).is_none()
+    });
     let mut wanted: Vec<(Size, u8)> = Vec::new();
     for shape in unknown {
         if !wanted.contains(&shape) {

@@ -404,3 +404,30 @@ fn what_is_wrong_with_the_users_list_is_told() {
         assert!(snapshot.shelf.iter().any(|model| model.chosen));
     }
 }
+
+#[test]
+fn what_was_measured_on_this_machine_is_shown_and_not_measured_beside_a_loop() {
+    use barline_engine::model::Size;
+    use barline_engine::shelf::Speeds;
+    let home = Home::new();
+    let mut noted = Speeds::default();
+    noted.set(Size::Medium, 2, 12.5);
+    noted.write(&home.settings.speeds).unwrap();
+    let instance = home.open();
+    // Its host plays: nothing is measured in this process for as long.
+    let live = instance.session.handle().live();
+    live.set_host(true, Some(120.0), Some(4.0));
+    assert_eq!(instances::look(), instances::Process::Busy);
+    instance.ask(ModelAction::Look);
+    let snapshot = instance.until("shown", |snapshot| {
+        let seconds = snapshot.shelf.iter().map(|model| model.seconds_a_bar);
+        seconds.into_iter().any(|seconds| seconds == Some(12.5))
+    });
+    let shown = |id: &str| {
+        let model = snapshot.shelf.iter().find(|model| model.id == id);
+        model.unwrap().seconds_a_bar
+    };
+    assert_eq!(shown("facebook/musicgen-stereo-medium"), Some(12.5));
+    // What does not run yet is not predicted.
+    assert_eq!(shown("facebook/musicgen-stereo-melody"), None);
+}
