@@ -6,26 +6,13 @@ use std::time::{Duration, Instant};
 
 use barline_engine::{
     Clip, Engine, EngineError, EngineEvent, Fit, GenerateRequest, Job, Length, ModelSource,
-    Precision, Reroll, Sampling,
+    Precision, Reroll,
 };
 
-/// Longer than any clip here takes, even in an unoptimised build on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::requests::{self, PATIENCE};
 
 fn request(seconds: f64, seed: u64) -> GenerateRequest {
-    GenerateRequest {
-        model: ModelSource::Starter,
-        model_sha256: None,
-        fit: None,
-        prompt: "techno drums, 130 bpm".into(),
-        negative: None,
-        length: Length::Seconds(seconds),
-        sampling: Sampling::default(),
-        seed,
-        precision: None,
-        threads: None,
-        key: None,
-    }
+    requests::request(ModelSource::Starter, seconds, seed)
 }
 
 fn next(job: &Job) -> EngineEvent {

@@ -14,4 +14,5 @@ mod parity;
 mod programs;
 mod prompts;
 mod queue;
+mod requests;
 mod tidy;

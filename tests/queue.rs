@@ -1,38 +1,15 @@
 //! The queue of an engine that several share, and the models that it holds.
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use barline_engine::{
-    Engine, EngineError, EngineEvent, GenerateRequest, Job, Length, Limits, ModelSource, Precision,
-    Sampling,
+    Engine, EngineError, EngineEvent, GenerateRequest, Job, Limits, ModelSource, Precision,
 };
 
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::requests::{PATIENCE, golden, request};
+
 /// What a cancel may take, on a machine that does other things too.
 const AT_ONCE: Duration = Duration::from_millis(100);
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("golden/models")
-        .join(name)
-}
-
-fn request(model: ModelSource, seconds: f64, seed: u64) -> GenerateRequest {
-    GenerateRequest {
-        model,
-        model_sha256: None,
-        fit: None,
-        prompt: format!("drums {seconds}"),
-        negative: None,
-        length: Length::Seconds(seconds),
-        sampling: Sampling::default(),
-        seed,
-        precision: None,
-        threads: None,
-        key: None,
-    }
-}
 
 fn until(job: &Job, is: impl Fn(&EngineEvent) -> bool) -> EngineEvent {
     loop {
@@ -60,8 +37,11 @@ fn becomes(what: &str, is: impl Fn() -> bool) {
 #[test]
 fn the_queue_shows_the_jobs_of_all_in_their_order() {
     let engine = Engine::start().expect("an engine");
-    let ask = |seconds, seed| {
-        let request = request(ModelSource::Starter, seconds, seed);
+    let ask = |seconds: f64, seed| {
+        let request = GenerateRequest {
+            prompt: format!("drums {seconds}"),
+            ..request(ModelSource::Starter, seconds, seed)
+        };
         engine.submit(request).expect("a job")
     };
     assert!(engine.queue().is_empty());

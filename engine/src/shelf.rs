@@ -6,7 +6,8 @@
 //!
 //! Reading order: `manifest` (what is known by name), `settings` (where models lie), `cache` (how
 //! they lie there), `hub` (what is asked of the hub), `download` (one file), `fetch` (a whole
-//! model), `record` (what was fetched), `verify` and `remove`, `predict` (memory and speed).
+//! model), `record` (what was fetched), `verify` and `remove`, `predict` (memory and speed), `speeds`
+//! (what was measured on this machine).
 
 mod address;
 mod cache;
@@ -25,6 +26,7 @@ mod progress;
 mod record;
 mod remove;
 mod settings;
+mod speeds;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -42,6 +44,7 @@ pub use manifest::{Entry, Rights, is_id};
 pub use progress::{FetchProgress, Stage};
 pub use record::{Fetched, ModelFile};
 pub use settings::{Patience, Settings, Token};
+pub use speeds::{Speeds, Stillness};
 pub use verify::Fault;
 
 /// All models that are known by name, and where they lie.
@@ -110,15 +113,7 @@ impl Shelf {
         let mut entries = manifest::built_in();
         let mut complaints = Vec::new();
         for path in &settings.lists {
-            let text = match std::fs::read_to_string(path) {
-                Ok(text) => text,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(error) => {
-                    complaints.push(format!("{}: {error}", path.display()));
-                    continue;
-                }
-            };
-            match manifest::read(&text) {
+            match manifest::read_file(path) {
                 Ok(more) => {
                     for entry in more {
                         match entries.iter_mut().find(|known| known.name == entry.name) {
@@ -285,8 +280,7 @@ impl Shelf {
         control: &Control,
         hear: &mut dyn FnMut(&FetchProgress),
     ) -> Result<Fetched, FetchError> {
-        let (place, model) = self.known(entry)?;
-        let faults = verify::faults(&place, &model, control, hear)?;
+        let (_, model, faults) = self.faults(entry, control, hear)?;
         if faults.is_empty() {
             return Ok(model);
         }
@@ -309,8 +303,7 @@ impl Shelf {
         control: &Control,
         hear: &mut dyn FnMut(&FetchProgress),
     ) -> Result<Fetched, FetchError> {
-        let (place, model) = self.known(entry)?;
-        let faults = verify::faults(&place, &model, control, hear)?;
+        let (place, model, faults) = self.faults(entry, control, hear)?;
         if faults.is_empty() {
             return Ok(model);
         }
@@ -395,6 +388,18 @@ impl Shelf {
 
     fn record(&self, place: &Place) -> Record {
         Record::read(&self.record_path(place))
+    }
+
+    /// A model that was fetched, where it lies, and which of its files are not as they should be.
+    fn faults(
+        &self,
+        entry: &Entry,
+        control: &Control,
+        hear: &mut dyn FnMut(&FetchProgress),
+    ) -> Result<(Place, Fetched, Vec<(ModelFile, Fault)>), FetchError> {
+        let (place, model) = self.known(entry)?;
+        let faults = verify::faults(&place, &model, control, hear)?;
+        Ok((place, model, faults))
     }
 
     fn known(&self, entry: &Entry) -> Result<(Place, Fetched), FetchError> {

@@ -14,6 +14,7 @@
 
 mod feed;
 mod files;
+mod instances;
 mod keeper;
 mod making;
 mod models;
@@ -179,6 +180,8 @@ struct Folders {
     library: Option<PathBuf>,
     /// Files that are dragged or copied.
     dragged: Option<PathBuf>,
+    /// Models, and the hub they come from; `None`: as the environment says.
+    shelf: Option<barline_engine::shelf::Settings>,
 }
 
 impl Session {
@@ -206,6 +209,7 @@ impl Session {
             outbox,
             shared: shared.clone(),
         };
+        instances::add(&shared);
         let worker_shared = shared.clone();
         let spawned = std::thread::Builder::new()
             .name("barline-session".into())

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use barline_engine::ClipFacts;
 
 pub use self::action::{Find, LibraryAction, ModelAction, Source, TakeId, UiAction};
-pub use self::lists::{LibraryView, ModelState, ModelView, Rights, TakeView, Waiting};
+pub use self::lists::{
+    Doing, LibraryView, ModelState, ModelView, Offered, Rights, TakeView, Waiting,
+};
 pub use self::live::{Live, SlotState};
 
 /// What is being done.
@@ -94,6 +96,13 @@ pub enum Message {
     Error(String),
     /// Something was done.
     Info(String),
+    /// The project's model is not here and can be fetched.
+    NoModel {
+        /// Its id.
+        id: String,
+        /// What that means and what to do.
+        text: String,
+    },
 }
 
 /// How a clip is played at another tempo than its own.

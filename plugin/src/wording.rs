@@ -200,6 +200,16 @@ pub fn duration(seconds: f32) -> String {
     }
 }
 
+/// With a capital at its beginning.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
+}
+
 /// A size in words, in powers of ten as file managers say it: `1.2 GB`.
 #[must_use]
 pub fn size(bytes: u64) -> String {

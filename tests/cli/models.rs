@@ -6,7 +6,6 @@
 
 mod elsewhere;
 mod faults;
-mod hub;
 mod keeping;
 mod stops;
 
@@ -17,19 +16,14 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-use self::hub::{Fault, Hub};
 use crate::programs::barline;
+use crate::requests::golden;
+use barline_hub::{Fault, Hub};
 
 /// The model that is served.
 const TINY: &str = "some/tiny";
 /// Its weights.
 const WEIGHTS: &str = "/model.safetensors";
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("golden/models")
-        .join(name)
-}
 
 /// A user who has nothing yet, and a hub that has one model.
 struct Home {

@@ -17,6 +17,7 @@ const SCRIPTS: [&str; 6] = [
     "in_dawdreamer.py",
     "in_pedalboard.py",
     "in_editor.py",
+    "in_models.py",
     "in_drag.py",
     "in_validators.py",
 ];

@@ -45,6 +45,12 @@ impl Control {
         self.stop(CANCEL);
     }
 
+    /// Whether it was paused or cancelled.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.check().is_err()
+    }
+
     fn stop(&self, wish: u8) {
         // A cancelled fetch is not to be paused.
         self.0.wish.fetch_max(wish, Ordering::AcqRel);

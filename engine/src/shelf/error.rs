@@ -237,6 +237,14 @@ pub enum FetchError {
         /// The model.
         id: String,
     },
+    /// The system gives no thread to fetch with.
+    #[error(
+        "the system has no room for another thread ({why}): close other programs, then fetch again"
+    )]
+    NoThread {
+        /// What the system says.
+        why: String,
+    },
     /// The user ended it. What had come was deleted.
     #[error("cancelled: what had come was deleted")]
     Cancelled,

@@ -4,6 +4,8 @@
 //! not in it; the hub is asked for those.
 
 use std::fmt;
+use std::io::Read;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,12 @@ use crate::model::Size;
 
 /// The list that is compiled in.
 const BUILT_IN: &str = include_str!("../../../models/shelf.toml");
+
+/// A list that is larger is none: each of its models is looked for on disk, again and again.
+const MOST_BYTES: u64 = 256_000;
+const MOST_MODELS: usize = 200;
+/// Of a text that is shown, in bytes.
+const MOST_LETTERS: usize = 300;
 
 /// What may be done with the clips of a model: the badge that they carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -176,6 +184,11 @@ impl Written {
             None if self.size.as_deref() != Some("starter") => return wrong("it has no id"),
             _ => {}
         }
+        let texts = [&name, &self.licence, &self.good_at];
+        let more = [&self.title, &self.release].into_iter().flatten();
+        if texts.into_iter().chain(more).any(|text| is_odd(text)) {
+            return wrong("a text is one line of 300 letters at most");
+        }
         if !(1..=2).contains(&self.channels) {
             return wrong("channels is 1 or 2");
         }
@@ -211,6 +224,11 @@ impl Written {
     }
 }
 
+/// Whether a text is not to be shown.
+fn is_odd(text: &str) -> bool {
+    text.len() > MOST_LETTERS || text.contains(char::is_control)
+}
+
 /// The entries of a list; the message of what is wrong with it is one line.
 pub(super) fn read(text: &str) -> Result<Vec<Entry>, String> {
     #[derive(Deserialize)]
@@ -224,7 +242,36 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>, String> {
         let line = before.matches('\n').count() + 1;
         format!("line {line}: {}", error.message().replace('\n', " "))
     })?;
-    list.models.into_iter().map(Written::entry).collect()
+    if list.models.len() > MOST_MODELS {
+        return Err(format!("a list has {MOST_MODELS} models at most"));
+    }
+    let mut entries: Vec<Entry> = Vec::with_capacity(list.models.len());
+    for written in list.models {
+        let entry = written.entry()?;
+        if entries.iter().any(|other| other.name == entry.name) {
+            return Err(format!("the model {:?} is there twice", entry.name));
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// The entries of a list on disk; none where there is no such file.
+pub(super) fn read_file(path: &Path) -> Result<Vec<Entry>, String> {
+    let in_words = |error: std::io::Error| error.to_string();
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Ok(facts) if !facts.is_file() => return Err("it is no file: move it away".into()),
+        facts => facts.map_err(in_words)?,
+    };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(in_words)?;
+    let taken = file.take(MOST_BYTES + 1).read_to_end(&mut bytes);
+    if taken.map_err(in_words)? as u64 > MOST_BYTES {
+        return Err(format!("a list takes {} kB at most", MOST_BYTES / 1000));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| "it is no text in UTF-8")?;
+    read(text)
 }
 
 /// What is compiled in, which a test reads.
@@ -292,6 +339,14 @@ mod tests {
                 "[[models]]\nname = \"a\"\nid = \"x/y\"\nfiles = []",
                 "files",
             ),
+            (
+                "[[models]]\nname = \"a\"\nid = \"x/y\"\ntitle = \"a\\nb\"",
+                "one line",
+            ),
+            (
+                "[[models]]\nname = \"a\"\nid = \"x/y\"\n[[models]]\nname = \"a\"\nid = \"x/z\"",
+                "twice",
+            ),
         ];
         for (text, word) in cases {
             let why = read(text).unwrap_err();
@@ -300,6 +355,25 @@ mod tests {
         let entries = read("[[models]]\nname = \"a\"\nid = \"x/y\"\nlicence = \"mit\"").unwrap();
         assert_eq!(entries[0].rights, Rights::Commercial);
         assert_eq!(entries[0].title, "x/y");
+    }
+
+    #[test]
+    fn a_file_that_is_no_list_is_told_and_takes_no_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shelf.toml");
+        assert_eq!(read_file(&path), Ok(Vec::new()), "absent");
+        assert!(read_file(folder.path()).unwrap_err().contains("no file"));
+        let many = "[[models]]\nname = \"a\"\nid = \"x/y\"\n".repeat(MOST_MODELS + 1);
+        let long = "#".repeat(MOST_BYTES as usize + 1);
+        for (text, word) in [
+            (many.as_bytes(), "200 models"),
+            (long.as_bytes(), "256 kB"),
+            (&[0xff, 0xfe], "UTF-8"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let why = read_file(&path).unwrap_err();
+            assert!(why.contains(word), "{why}");
+        }
     }
 
     #[test]

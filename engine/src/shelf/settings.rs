@@ -22,6 +22,8 @@ pub struct Settings {
     pub lists: Vec<PathBuf>,
     /// Where is noted what was fetched.
     pub records: PathBuf,
+    /// Where is noted how fast models are on this machine (see [`super::Speeds`]).
+    pub speeds: PathBuf,
     /// How long to wait, and how often to try.
     pub patience: Patience,
 }
@@ -133,6 +135,10 @@ impl Settings {
                 |text| text.trim().trim_end_matches('/').to_owned(),
             ),
             offline: is_true("HF_HUB_OFFLINE") || is_true("TRANSFORMERS_OFFLINE"),
+            speeds: ours.as_ref().map_or_else(
+                || cache.join(".barline/speeds.json"),
+                |ours| ours.cache_dir().join("speeds.json"),
+            ),
             records: ours.map_or_else(
                 || cache.join(".barline"),
                 |ours| ours.data_dir().join("shelf"),

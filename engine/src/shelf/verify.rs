@@ -36,19 +36,19 @@ impl Fault {
 }
 
 /// The files of a snapshot that are not as they should be.
-pub(super) fn faults<'a>(
+pub(super) fn faults(
     place: &Place,
-    model: &'a Fetched,
+    model: &Fetched,
     control: &Control,
     hear: &mut dyn FnMut(&FetchProgress),
-) -> Result<Vec<(&'a ModelFile, Fault)>, FetchError> {
+) -> Result<Vec<(ModelFile, Fault)>, FetchError> {
     let folder = place.snapshot(&model.commit);
     let mut meter = Meter::new(model.bytes(), hear);
     let mut faults = Vec::new();
     for file in &model.files {
         meter.begin(&file.name);
         let fault = fault(&folder.join(&file.name), file, control, &mut meter)?;
-        faults.extend(fault.map(|fault| (file, fault)));
+        faults.extend(fault.map(|fault| (file.clone(), fault)));
         meter.end(file.bytes);
     }
     Ok(faults)

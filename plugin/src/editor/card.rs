@@ -52,7 +52,7 @@ pub(super) fn show(
         if !low {
             tune::row(ui, scene, project, desk, asks);
         }
-        status::show(ui, scene, project, asks);
+        status::show(ui, scene, project, desk, asks);
     });
 }
 

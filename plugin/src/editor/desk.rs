@@ -137,7 +137,11 @@ pub(crate) struct Desk {
     pub(crate) editing: Option<Editing>,
     /// The model about which the user is asked.
     pub(crate) asking: Option<String>,
-    /// What the field for a model's folder holds.
+    /// The model that may be removed.
+    pub(crate) removing: Option<String>,
+    /// The model about which the user is asked, once the list was scrolled to it.
+    pub(crate) asked: Option<String>,
+    /// What the field for a model's folder or id holds.
     pub(crate) model_folder: String,
 }
 

@@ -2,16 +2,17 @@
 //!
 //! Window thread. Nothing is fetched before its licence was shown and agreed to.
 
-use std::path::PathBuf;
-
-use egui::{Align, CornerRadius, Layout, Rect, RichText, ScrollArea, Sense, Ui, pos2, vec2};
+use egui::{Align, CornerRadius, Layout, Popup, Rect, RichText, ScrollArea, Sense, Ui, pos2, vec2};
 
 use super::controls::{self, Weight};
 use super::desk::{Desk, Scene};
 use super::theme::{self, ACCENT, FIELD_HOVER, QUIET, ROW, TEXT};
 use super::{row, side};
-use crate::view::{ModelAction, ModelState, ModelView, UiAction};
+use crate::view::{Doing, ModelAction, ModelState, ModelView, Offered, UiAction};
 use crate::wording;
+
+/// The model that can't be removed.
+const BUILT_IN: &str = "starter";
 
 /// Draws it.
 pub(super) fn show(ui: &mut Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<UiAction>) {
@@ -20,6 +21,9 @@ pub(super) fn show(ui: &mut Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<Ui
         asks.push(UiAction::Model(ModelAction::Look));
     }
     let height = (ui.available_height() - ROW - 8.0).max(60.0);
+    if desk.asking.is_none() {
+        desk.asked = None;
+    }
     ScrollArea::vertical()
         .id_salt("models")
         .max_height(height)
@@ -34,16 +38,18 @@ pub(super) fn show(ui: &mut Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<Ui
         });
     ui.horizontal(|ui| {
         let width = ui.available_width() - 58.0;
-        let hint = "Folder of another model";
+        let hint = "Folder of a model, or OWNER/MODEL";
         let field = controls::text_field(ui, &mut desk.model_folder, hint, width);
         let folder = desk.model_folder.trim();
         let enter = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         let size = vec2(52.0, ROW);
         let pressed = controls::button(ui, "Use", size, Weight::Plain, !folder.is_empty())
-            .on_hover_text("Use the model in this folder")
+            .on_hover_text("Use the model in this folder, or this one of the hub's")
             .clicked();
         if !folder.is_empty() && (enter || pressed) {
-            asks.push(UiAction::Model(ModelAction::Folder(PathBuf::from(folder))));
+            // Should it be an id of what is not here, that is asked about.
+            desk.asking = Some(folder.to_owned());
+            asks.push(UiAction::Model(ModelAction::Named(folder.to_owned())));
         }
     });
 }
@@ -53,7 +59,8 @@ fn card(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction
     if model.chosen {
         frame = frame.stroke(egui::Stroke::new(1.0, ACCENT));
     }
-    frame.show(ui, |ui| {
+    let asked = desk.asking.as_deref() == Some(model.id.as_str());
+    let drawn = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 3.0;
         let (title, _) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
@@ -77,17 +84,27 @@ fn card(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction
             Sense::hover(),
         )
         .on_hover_text(&model.licence);
-        small(ui, &sentence(&model.good_at));
+        if !model.good_at.is_empty() {
+            small(ui, &wording::sentence(&model.good_at));
+        }
         let needs = figures(model);
         if !needs.is_empty() {
             small(ui, &needs);
         }
-        if desk.asking.as_deref() == Some(model.id.as_str()) {
+        let askable = matches!(model.state, ModelState::Missing | ModelState::Partial(..));
+        if askable && asked {
             question(ui, model, desk, asks);
+        } else if desk.removing.as_deref() == Some(model.id.as_str()) {
+            removal(ui, model, desk, asks);
         } else {
             state(ui, model, desk, asks);
         }
     });
+    // It may have been asked from elsewhere, about a card far down.
+    if asked && desk.asking != desk.asked {
+        desk.asked.clone_from(&desk.asking);
+        drawn.response.scroll_to_me(Some(Align::Center));
+    }
 }
 
 fn small(ui: &mut Ui, text: &str) {
@@ -95,18 +112,33 @@ fn small(ui: &mut Ui, text: &str) {
     ui.add(egui::Label::new(text).wrap());
 }
 
-/// With a capital at its beginning.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
-        .unwrap_or_default()
-}
-
-/// Memory and speed.
+/// Memory and speed; while it comes, what is done and how fast.
 fn figures(model: &ModelView) -> String {
     let mut parts = Vec::new();
+    if let ModelState::Fetching {
+        bytes_per_second,
+        seconds_left,
+        doing,
+        ..
+    } = &model.state
+    {
+        return match doing {
+            Doing::Elsewhere => "Another instance or program fetches it".into(),
+            Doing::Waiting => "Waiting for another that fetches it".into(),
+            Doing::Checking => "Checking what is here".into(),
+            Doing::Retrying => "There was trouble, it is tried again".into(),
+            Doing::Coming => {
+                let rate = bytes_per_second.map(|rate| wording::size(rate as u64) + "/s");
+                parts.extend(rate);
+                let left = seconds_left.map(wording::duration);
+                parts.extend(left.map(|left| left + " left"));
+                match parts.as_slice() {
+                    [] => "It comes".into(),
+                    parts => parts.join(" · "),
+                }
+            }
+        };
+    }
     if model.held_bytes > 0 {
         parts.push(format!(
             "holds {} of memory",
@@ -142,6 +174,10 @@ fn state(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiActio
                     .on_hover_text(hint)
                     .clicked()
             };
+            let kept = matches!(model.state, ModelState::Here | ModelState::NotRun(_));
+            if kept && model.id != BUILT_IN {
+                more(ui, model, desk, &mut ask);
+            }
             match &model.state {
                 ModelState::Here if model.chosen => {
                     ui.label(RichText::new("in use").color(ACCENT));
@@ -166,13 +202,22 @@ fn state(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiActio
                         ask(ModelAction::Offer(id()));
                     }
                 }
+                ModelState::Fetching {
+                    doing: Doing::Elsewhere,
+                    ..
+                } => {
+                    let hint = "Use it as soon as it is here";
+                    if press(ui, "Use", Weight::Plain, hint) {
+                        ask(ModelAction::Fetch(id()));
+                    }
+                }
                 ModelState::Fetching { .. } => {
-                    if press(ui, "Cancel", Weight::Plain, "Stop fetching") {
-                        ask(ModelAction::CancelFetch);
+                    if press(ui, "Cancel", Weight::Plain, "Stop, and delete what came") {
+                        ask(ModelAction::CancelFetch(id()));
                     }
                     let hint = "Stop for now; what is here stays";
                     if press(ui, "Pause", Weight::Plain, hint) {
-                        ask(ModelAction::Pause);
+                        ask(ModelAction::Pause(id()));
                     }
                 }
                 ModelState::NotRun(_) => {}
@@ -195,25 +240,51 @@ fn words(state: &ModelState) -> String {
         }
         ModelState::Partial(done, None) => format!("{} here", wording::size(*done)),
         ModelState::Fetching {
-            done_bytes,
-            bytes,
-            seconds_left,
+            done_bytes, bytes, ..
         } => {
-            let (done, all) = (wording::size(*done_bytes), wording::size(*bytes));
-            let mut text = format!("{done} / {all}");
-            if let Some(seconds) = seconds_left {
-                text += &format!(" · {}", wording::duration(*seconds));
-            }
-            text
+            format!("{} / {}", wording::size(*done_bytes), wording::size(*bytes))
         }
         ModelState::NotRun(why) => why.clone(),
     }
 }
 
+/// What else can be done with a model that is here.
+fn more(ui: &mut Ui, model: &ModelView, desk: &mut Desk, ask: &mut dyn FnMut(ModelAction)) {
+    let button = controls::button(ui, "…", vec2(26.0, 24.0), Weight::Plain, true)
+        .on_hover_text("Check or remove it");
+    Popup::menu(&button).show(|ui| {
+        let hint = "Reads all of it; what is damaged is fetched anew";
+        if ui.button("Check its files").on_hover_text(hint).clicked() {
+            ask(ModelAction::Mend(model.id.clone()));
+        }
+        if ui.button("Remove it…").clicked() {
+            desk.removing = Some(model.id.clone());
+        }
+    });
+}
+
+/// Before it is deleted.
+fn removal(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction>) {
+    let text = "Remove it from this machine? It can be fetched again.";
+    ui.add_space(2.0);
+    ui.add(egui::Label::new(RichText::new(text).color(TEXT)).wrap());
+    ui.horizontal(|ui| {
+        let size = vec2(84.0, ROW);
+        if controls::button(ui, "Remove", size, Weight::Plain, true).clicked() {
+            asks.push(UiAction::Model(ModelAction::Remove(model.id.clone())));
+            desk.removing = None;
+        }
+        if controls::button(ui, "Keep", vec2(70.0, ROW), Weight::Plain, true).clicked() {
+            desk.removing = None;
+        }
+    });
+}
+
 /// Size and licence before anything is fetched.
 fn question(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAction>) {
-    let size = match model.offer_bytes {
-        Some(bytes) => format!("{} are to be fetched.", wording::size(bytes)),
+    let size = match model.offer {
+        Some(Offered::Bytes(bytes)) => format!("{} are to be fetched.", wording::size(bytes)),
+        Some(Offered::Failed) => "The hub did not say how large it is.".into(),
         None => "Asking the hub how large it is…".into(),
     };
     ui.add_space(2.0);
@@ -221,20 +292,23 @@ fn question(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiAc
     ui.add(egui::Label::new(RichText::new(&model.licence).color(TEXT)).wrap());
     ui.horizontal(|ui| {
         let size = vec2(124.0, ROW);
-        if controls::button(
-            ui,
-            "Agree and fetch",
-            size,
-            Weight::Main,
-            model.offer_bytes.is_some(),
-        )
-        .clicked()
-        {
-            asks.push(UiAction::Model(ModelAction::Fetch(model.id.clone())));
-            desk.asking = None;
+        let (text, ready) = match model.offer {
+            Some(Offered::Bytes(_)) => ("Agree and fetch", true),
+            Some(Offered::Failed) => ("Ask again", true),
+            None => ("Agree and fetch", false),
+        };
+        if controls::button(ui, text, size, Weight::Main, ready).clicked() && ready {
+            let id = model.id.clone();
+            if model.offer == Some(Offered::Failed) {
+                asks.push(UiAction::Model(ModelAction::Offer(id)));
+            } else {
+                asks.push(UiAction::Model(ModelAction::Fetch(id)));
+                desk.asking = None;
+            }
         }
         let size = vec2(70.0, ROW);
         if controls::button(ui, "Not now", size, Weight::Plain, true).clicked() {
+            asks.push(UiAction::Model(ModelAction::Decline(model.id.clone())));
             desk.asking = None;
         }
     });

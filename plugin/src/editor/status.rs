@@ -6,17 +6,23 @@ use egui::text::LayoutJob;
 use egui::{Align, CornerRadius, FontId, Layout, Rect, Sense, Ui, UiBuilder, pos2, vec2};
 
 use super::controls::{self, Weight};
-use super::desk::Scene;
+use super::desk::{Desk, Scene, Tab};
 use super::theme::{self, ACCENT, ERROR, FIELD_HOVER, QUIET, TEXT};
 use crate::state::Project;
-use crate::view::{ClipView, Following, Message, Phase, Snapshot, UiAction};
+use crate::view::{ClipView, Following, Message, ModelAction, Phase, Snapshot, UiAction};
 use crate::wording;
 
 /// One row of text, with a bar of progress under it while a clip is made.
 pub(super) const HEIGHT: f32 = 26.0;
 
 /// Draws it and collects what was asked for. A message leaves the progress half of the row.
-pub(super) fn show(ui: &mut Ui, scene: Scene, project: &Project, asks: &mut Vec<UiAction>) {
+pub(super) fn show(
+    ui: &mut Ui,
+    scene: Scene,
+    project: &Project,
+    desk: &mut Desk,
+    asks: &mut Vec<UiAction>,
+) {
     let snapshot = scene.snapshot;
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::hover());
     let busy = snapshot.phase.busy();
@@ -24,9 +30,9 @@ pub(super) fn show(ui: &mut Ui, scene: Scene, project: &Project, asks: &mut Vec<
         (Some(message), true) => {
             let split = rect.left() + rect.width() * 0.45;
             progress(ui, rect.with_max_x(split - 12.0), snapshot);
-            line(ui, rect.with_min_x(split), message, asks);
+            line(ui, rect.with_min_x(split), message, desk, asks);
         }
-        (Some(message), false) => line(ui, rect, message, asks),
+        (Some(message), false) => line(ui, rect, message, desk, asks),
         (None, true) => progress(ui, rect, snapshot),
         (None, false) => rest(ui, rect, scene, project),
     }
@@ -89,9 +95,9 @@ fn rest(ui: &Ui, rect: Rect, scene: Scene, project: &Project) {
     }
 }
 
-fn line(ui: &mut Ui, rect: Rect, message: &Message, asks: &mut Vec<UiAction>) {
+fn line(ui: &mut Ui, rect: Rect, message: &Message, desk: &mut Desk, asks: &mut Vec<UiAction>) {
     let (text, color) = match message {
-        Message::Error(text) => (text, ERROR),
+        Message::Error(text) | Message::NoModel { text, .. } => (text, ERROR),
         Message::Info(text) => (text, TEXT),
     };
     let builder = UiBuilder::new()
@@ -99,6 +105,15 @@ fn line(ui: &mut Ui, rect: Rect, message: &Message, asks: &mut Vec<UiAction>) {
         .layout(Layout::right_to_left(Align::Center));
     ui.scope_builder(builder, |ui| {
         let close = controls::button(ui, "OK", vec2(40.0, 22.0), Weight::Plain, true);
+        if let Message::NoModel { id, .. } = message
+            && controls::button(ui, "Fetch…", vec2(60.0, 22.0), Weight::Main, true)
+                .on_hover_text("Asks before anything is fetched")
+                .clicked()
+        {
+            (desk.side, desk.tab) = (Some(true), Tab::Models);
+            desk.asking = Some(id.clone());
+            asks.push(UiAction::Model(ModelAction::Offer(id.clone())));
+        }
         ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
             // What is too long for a line is set in two, smaller.
             let room = ui.available_width();

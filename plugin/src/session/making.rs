@@ -162,6 +162,11 @@ impl<S: Screen> Worker<S> {
     }
 
     fn make(&mut self, requests: Vec<GenerateRequest>, slot: usize, of_project: bool) {
+        if self.lacks_model() {
+            self.params.project.keep_generating(false);
+            self.show(Phase::Idle);
+            return;
+        }
         let asked: Vec<(Length, String, u64)> = requests
             .iter()
             .map(|request| (request.length, request.prompt.clone(), request.seed))

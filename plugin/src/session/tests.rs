@@ -18,6 +18,7 @@ use crate::state::{Clips, SavedClip};
 use crate::view::{Message, Phase, SLOT_COUNT, Source};
 
 mod library;
+mod shelf;
 mod slots;
 mod takes;
 mod versions;
@@ -71,6 +72,7 @@ fn start_in(params: &Arc<BarlineParams>, folder: &Path) -> (Session, Player) {
     let folders = Folders {
         library: Some(folder.join("library")),
         dragged: Some(folder.join("dragged")),
+        shelf: None,
     };
     Session::in_folders(params.clone(), NoScreen, folders)
 }

@@ -24,6 +24,7 @@ use super::{Folders, Post, Screen, Shared};
 use crate::params::BarlineParams;
 use crate::state::Loaded;
 use crate::view::{Message, Phase, Purpose, SlotState, Snapshot, Source, UiAction};
+use crate::wording;
 
 /// Least time between two snapshots while a clip is made.
 const PUBLISH_EVERY: Duration = Duration::from_millis(33);
@@ -67,6 +68,8 @@ pub(super) struct Worker<S: Screen> {
     pub(super) keeper: Option<Keeper>,
     /// From the first look at models on.
     pub(super) shelf: Option<ShelfKeeper>,
+    /// The id of a model that is used as soon as it is here.
+    pub(super) wanted: Option<String>,
     pub(super) folders: Folders,
     pub(super) undo: Undo,
     pub(super) rate_hz: Option<u32>,
@@ -112,6 +115,7 @@ impl<S: Screen> Worker<S> {
             revealing: None,
             keeper: None,
             shelf: None,
+            wanted: None,
             folders,
             undo: Undo::default(),
             rate_hz: None,
@@ -406,12 +410,14 @@ impl<S: Screen> Worker<S> {
 
     pub(super) fn say_error(&mut self, error: &dyn std::fmt::Display) {
         let text = error.to_string();
-        let mut chars = text.chars();
-        let first = chars
-            .next()
-            .map(|c| c.to_uppercase().to_string())
-            .unwrap_or_default();
-        self.say(Message::Error(format!("{first}{}.", chars.as_str())));
+        // Names of files and models are left as they are.
+        let word = text.split_whitespace().next().unwrap_or_default();
+        let shown = if word.chars().all(char::is_alphabetic) {
+            wording::sentence(&text)
+        } else {
+            text
+        };
+        self.say(Message::Error(format!("{shown}.")));
     }
 
     pub(super) fn show(&mut self, phase: Phase) {

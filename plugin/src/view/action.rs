@@ -120,14 +120,21 @@ pub enum ModelAction {
     Look,
     /// Make clips with it from now on.
     Use(String),
-    /// Ask the hub how large it is; the answer is [`super::ModelView::offer_bytes`].
+    /// Ask the hub how large it is; the answer is [`super::ModelView::offer`].
     Offer(String),
-    /// Fetch it, after the user agreed to its size and licence.
+    /// It is not to be fetched now: the hub need not answer any more.
+    Decline(String),
+    /// Fetch it, after the user agreed to its size and licence, and use it when it is here.
     Fetch(String),
     /// Stop fetching; what is there stays for later.
-    Pause,
-    /// Stop fetching.
-    CancelFetch,
-    /// Use the model in this folder.
-    Folder(PathBuf),
+    Pause(String),
+    /// Stop fetching, and delete what came.
+    CancelFetch(String),
+    /// Hold its files against the hub's checksums, and fetch anew what is not as it should be.
+    Mend(String),
+    /// Delete what we fetched of it.
+    Remove(String),
+    /// What the user typed: the folder of a model, which is used, or an id of the hub, which is
+    /// used if it is here and else asked about as by `Offer`.
+    Named(String),
 }

@@ -119,11 +119,39 @@ pub enum ModelState {
         done_bytes: u64,
         /// Bytes in all.
         bytes: u64,
-        /// What the rest takes at the measured rate.
+        /// The measured rate.
+        bytes_per_second: Option<f32>,
+        /// What the rest takes at that rate.
         seconds_left: Option<f32>,
+        /// What is done about it just now.
+        doing: Doing,
     },
     /// It can be fetched, but this version does not run it; why.
     NotRun(String),
+}
+
+/// What a fetch is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Another instance or program fetches it.
+    Elsewhere,
+    /// Waits for another instance or program that fetches the same file.
+    Waiting,
+    /// What had come before is read.
+    Checking,
+    /// Bytes come.
+    Coming,
+    /// There was trouble; it is tried again soon.
+    Retrying,
+}
+
+/// What the hub was asked about a model that can be fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Offered {
+    /// Fetching it brings so many bytes.
+    Bytes(u64),
+    /// It could not be asked; a message has said why.
+    Failed,
 }
 
 /// A model on the shelf.
@@ -147,8 +175,8 @@ pub struct ModelView {
     pub held_bytes: u64,
     /// Bytes of memory that it will take.
     pub needs_bytes: Option<u64>,
-    /// Bytes that fetching it would bring, once the hub was asked.
-    pub offer_bytes: Option<u64>,
+    /// What fetching it would bring, once the hub was asked.
+    pub offer: Option<Offered>,
     /// Predicted seconds for a bar at 120 BPM on this machine.
     pub seconds_a_bar: Option<f32>,
 }

@@ -7,7 +7,9 @@ use egui::{Key, vec2};
 use super::super::desk::Tab;
 use super::rig::Rig;
 use super::samples;
-use crate::view::{Find, LibraryAction, ModelAction, Source, TakeId, UiAction};
+use crate::view::{
+    Doing, Find, LibraryAction, Message, ModelAction, ModelState, Offered, Source, TakeId, UiAction,
+};
 
 fn rig(tab: Tab) -> Rig {
     let mut rig = Rig::new((1200.0, 800.0));
@@ -143,16 +145,117 @@ fn a_model_is_fetched_after_its_size_and_licence_were_shown() {
     rig.click(agree);
     assert_eq!(rig.take(), [], "nobody agrees to a size that is not known");
     let mut shelf = rig.snapshot.shelf.to_vec();
-    shelf[2].offer_bytes = Some(3_700_000_000);
+    shelf[2].offer = Some(Offered::Failed);
+    rig.snapshot.shelf = shelf.clone().into();
+    rig.settle();
+    let again = rig.find("Ask again");
+    rig.click(again);
+    let offer = UiAction::Model(ModelAction::Offer(id.clone()));
+    assert_eq!(rig.take(), [offer], "the hub can be asked again");
+    shelf[2].offer = Some(Offered::Bytes(3_700_000_000));
     rig.snapshot.shelf = shelf.into();
     rig.settle();
     assert!(rig.seek("3.7 GB are to be fetched").is_some());
     let agree = rig.find("Agree and fetch");
     rig.click(agree);
     assert_eq!(rig.take(), [UiAction::Model(ModelAction::Fetch(id))]);
+    assert!(rig.seek("16 MB/s · 1 min 34 s left").is_some());
     let pause = rig.find("Pause");
     rig.click(pause);
-    assert_eq!(rig.take(), [UiAction::Model(ModelAction::Pause)]);
+    let small = "facebook/musicgen-small".to_owned();
+    assert_eq!(
+        rig.take(),
+        [UiAction::Model(ModelAction::Pause(small.clone()))]
+    );
+    let cancel = rig.find("Cancel");
+    rig.click(cancel);
+    let cancelled = UiAction::Model(ModelAction::CancelFetch(small));
+    assert_eq!(rig.take(), [cancelled]);
+}
+
+#[test]
+fn what_others_fetch_is_not_ours_to_stop() {
+    let mut rig = rig(Tab::Models);
+    let mut shelf = rig.snapshot.shelf.to_vec();
+    if let ModelState::Fetching { doing, .. } = &mut shelf[1].state {
+        *doing = Doing::Elsewhere;
+    }
+    let id = shelf[1].id.clone();
+    rig.snapshot.shelf = shelf.into();
+    rig.settle();
+    assert!(rig.seek("Another instance").is_some());
+    assert_eq!((rig.seek("Pause"), rig.seek("Cancel")), (None, None));
+    let wait = rig.find("Use");
+    rig.click(wait);
+    assert_eq!(rig.take(), [UiAction::Model(ModelAction::Fetch(id))]);
+}
+
+#[test]
+fn a_model_that_is_missing_is_offered_from_the_message() {
+    let mut rig = rig(Tab::Takes);
+    let id = "facebook/musicgen-medium".to_owned();
+    rig.snapshot.message = Some(Message::NoModel {
+        id: id.clone(),
+        text: "The model is not here".to_owned(),
+    });
+    rig.settle();
+    let fetch = rig.find("Fetch…");
+    rig.click(fetch);
+    rig.settle();
+    assert_eq!(
+        rig.take(),
+        [
+            UiAction::Model(ModelAction::Offer(id.clone())),
+            UiAction::Model(ModelAction::Look)
+        ]
+    );
+    assert!(
+        rig.seek("Asking the hub").is_some(),
+        "its question is shown"
+    );
+    let not_now = rig.find("Not now");
+    rig.click(not_now);
+    assert_eq!(rig.take(), [UiAction::Model(ModelAction::Decline(id))]);
+}
+
+#[test]
+fn a_model_that_is_here_is_checked_and_removed() {
+    let mut rig = rig(Tab::Models);
+    let mut shelf = rig.snapshot.shelf.to_vec();
+    shelf[2].state = ModelState::Here;
+    shelf.truncate(3);
+    let id = shelf[2].id.clone();
+    rig.snapshot.shelf = shelf.into();
+    rig.settle();
+    let more = rig.exactly("…");
+    assert_eq!(more.len(), 1, "the built-in one has none");
+    rig.click(more[0]);
+    rig.settle();
+    let check = rig.find("Check its files");
+    rig.click(check);
+    let mend = ModelAction::Mend(id.clone());
+    assert_eq!(rig.take(), [UiAction::Model(mend)]);
+    rig.click(more[0]);
+    rig.settle();
+    let remove = rig.find("Remove it…");
+    rig.click(remove);
+    rig.settle();
+    assert_eq!(rig.take(), [], "a question comes first");
+    let yes = rig.exactly("Remove");
+    rig.click(yes[0]);
+    assert_eq!(rig.take(), [UiAction::Model(ModelAction::Remove(id))]);
+}
+
+#[test]
+fn a_model_is_named_by_its_folder_or_its_id() {
+    let mut rig = rig(Tab::Models);
+    let field = rig.find("Folder of a model");
+    rig.click(field);
+    rig.write("some/tiny");
+    rig.tap(Key::Enter);
+    rig.settle();
+    let named = ModelAction::Named("some/tiny".to_owned());
+    assert_eq!(rig.take(), [UiAction::Model(named)]);
 }
 
 #[test]

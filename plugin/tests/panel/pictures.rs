@@ -11,7 +11,7 @@ use super::super::theme;
 use super::raster::{self, Picture};
 use super::rig::Rig;
 use super::samples;
-use crate::view::{Message, Phase};
+use crate::view::{Message, Offered, Phase};
 
 const USUAL: (f32, f32) = (1000.0, 640.0);
 const LARGE: (f32, f32) = (1200.0, 800.0);
@@ -173,7 +173,7 @@ fn models() {
         rig.click(fetch);
         // The hub has told its size.
         let mut shelf = rig.snapshot.shelf.to_vec();
-        shelf[2].offer_bytes = Some(3_700_000_000);
+        shelf[2].offer = Some(Offered::Bytes(3_700_000_000));
         rig.snapshot.shelf = shelf.into();
     });
 }

@@ -11,6 +11,7 @@ use egui::Pos2;
 
 use super::super::SIZE;
 use super::rig::Rig;
+use super::samples;
 use crate::view::SLOT_COUNT;
 
 /// Fonts are set a little differently from one processor to another.
@@ -55,6 +56,14 @@ fn drawn() -> BTreeMap<String, [f32; 2]> {
     rig.settle();
     put("search", rig.find("Search words"));
     put("library empty", rig.find("Nothing here yet"));
+    let models = rig.find("Models");
+    rig.click(models);
+    rig.snapshot.shelf = samples::shelf();
+    rig.settle();
+    // A card's height is that of its text: these are found from left to right only.
+    put("pause fetch", rig.find("Pause"));
+    put("cancel fetch", rig.find("Cancel"));
+    put("fetch model", rig.find("Fetch…"));
     places
 }
 

@@ -10,8 +10,8 @@ use barline_engine::{ClipFacts, Length, Precision, Sampling};
 
 use super::rig::Rig;
 use crate::view::{
-    COLUMNS, ClipView, Following, How, LibraryView, ModelState, ModelView, Peak, Phase, Rights,
-    SlotState, SlotView, Source, TakeId, TakeView, Waiting,
+    COLUMNS, ClipView, Doing, Following, How, LibraryView, ModelState, ModelView, Peak, Phase,
+    Rights, SlotState, SlotView, Source, TakeId, TakeView, Waiting,
 };
 
 const RATE_HZ: f32 = 8_000.0;
@@ -239,7 +239,7 @@ pub(super) fn shelf() -> Arc<[ModelView]> {
             chosen: id == "starter",
             held_bytes: if id == "starter" { 64_000_000 } else { 0 },
             needs_bytes: Some(1_900_000_000),
-            offer_bytes: None,
+            offer: None,
             seconds_a_bar: Some(if id == "starter" { 0.4 } else { 6.5 }),
         };
     [
@@ -258,7 +258,9 @@ pub(super) fn shelf() -> Arc<[ModelView]> {
             ModelState::Fetching {
                 done_bytes: 812_000_000,
                 bytes: 2_360_000_000,
+                bytes_per_second: Some(16_500_000.0),
                 seconds_left: Some(94.0),
+                doing: Doing::Coming,
             },
         ),
         model(

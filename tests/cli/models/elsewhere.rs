@@ -7,8 +7,8 @@ use std::os::unix::fs::symlink;
 
 use anyhow::{Result, ensure};
 
-use super::hub::{LARGE_BYTES, large, small};
 use super::{Home, TINY, bad, ok};
+use barline_hub::{LARGE_BYTES, large, small};
 
 /// A model as the hub's Python library puts it into the cache.
 fn by_python(home: &Home) -> Result<String> {

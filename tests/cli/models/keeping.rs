@@ -5,8 +5,8 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::hub::large;
 use super::{Home, TINY, bad, ok};
+use barline_hub::large;
 
 #[test]
 fn it_stays_as_it_was_until_newer_is_asked_for() -> Result<()> {

@@ -20,6 +20,7 @@ fn shelf(home: &Home) -> Shelf {
         offline: false,
         lists: Vec::new(),
         records: folder.join("data/barline/shelf"),
+        speeds: folder.join("speeds.json"),
         patience: Patience {
             retries: 0,
             ..Patience::default()

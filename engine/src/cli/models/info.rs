@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use barline_engine::model::Size;
-use barline_engine::shelf::{Entry, Shelf, State, in_words, predict};
+use barline_engine::shelf::{Entry, Shelf, Speeds, State, Stillness, in_words, predict};
 use barline_engine::worker::default_threads;
 use barline_engine::{EngineError, Precision};
 use serde::Serialize;
@@ -110,12 +110,29 @@ fn memory(size: Size, channels: u8) -> Result<Vec<Memory>, EngineError> {
         .collect()
 }
 
+/// Seconds a bar: as measured before, or measured now and noted.
+fn speed(shelf: &Shelf, size: Size, channels: u8) -> Result<f64, EngineError> {
+    let path = &shelf.settings().speeds;
+    let mut speeds = Speeds::read(path);
+    if let Some(seconds) = speeds.get(size, channels) {
+        return Ok(seconds);
+    }
+    let still = Stillness::now();
+    let seconds = predict::Predictor::new(default_threads()).seconds_per_bar(size, channels)?;
+    if still {
+        speeds.set(size, channels, seconds);
+        // Who can't write there measures again next time.
+        let _ = speeds.write(path);
+    }
+    Ok(seconds)
+}
+
 /// Runs the command.
 pub(super) fn run(args: &InfoArgs) -> Result<(), Failure> {
     let shelf = super::shelf();
     let entry = shelf.find(&args.model)?;
     let size = entry.size.filter(|_| entry.runs());
-    let speed = size.map(|size| predict::seconds_per_bar(size, entry.channels, default_threads()));
+    let speed = size.map(|size| speed(&shelf, size, entry.channels));
     let facts = Facts::new(&shelf, &entry, speed.transpose()?)?;
     if args.json {
         return print_json(&facts);

@@ -4,8 +4,7 @@
 
 use std::io::Write;
 
-use barline_engine::model::Size;
-use barline_engine::shelf::{Entry, State, in_words, predict};
+use barline_engine::shelf::{Entry, Speeds, State, Stillness, in_words, predict};
 use barline_engine::worker::default_threads;
 
 use super::super::Failure;
@@ -16,23 +15,25 @@ use super::print_json;
 /// Runs the command.
 pub(super) fn run(args: &ListArgs) -> Result<(), Failure> {
     let shelf = super::shelf();
-    let mut measured: Vec<((Size, u8), f64)> = Vec::new();
+    // Asked for, it is measured anew: the first time may have been a bad moment.
+    let mut predictor = predict::Predictor::new(default_threads());
+    let mut speeds = Speeds::default();
+    let still = args.speed && Stillness::now();
     let mut all = Vec::with_capacity(shelf.entries().len());
     for entry in shelf.entries() {
         let speed = match entry.size.filter(|_| args.speed && entry.runs()) {
             Some(size) => {
-                let shape = (size, entry.channels);
-                let known = measured.iter().find(|(known, _)| *known == shape);
-                let seconds = match known {
-                    Some((_, seconds)) => *seconds,
-                    None => predict::seconds_per_bar(size, entry.channels, default_threads())?,
-                };
-                measured.push((shape, seconds));
+                let seconds = predictor.seconds_per_bar(size, entry.channels)?;
+                speeds.set(size, entry.channels, seconds);
                 Some(seconds)
             }
             None => None,
         };
         all.push(Facts::new(&shelf, entry, speed)?);
+    }
+    if still {
+        // Who can't write there measures again next time.
+        let _ = speeds.write(&shelf.settings().speeds);
     }
     if args.json {
         return print_json(&all);
