@@ -55,7 +55,9 @@ class Host:
             self.render(0.1)
             project = juce_state.project(juce_state.unpack(self.save()))
             if project["clips"] and project["clips"][0] and not project["generate"]:
-                # The last blocks are on their way to the player.
+                # It is on its way to the player, as fast as the machine is.
+                while not self.render(0.5).any() and time.monotonic() - begin < LONGEST_SECONDS:
+                    time.sleep(0.1)
                 time.sleep(0.2)
                 self.render(0.1)
                 return project
