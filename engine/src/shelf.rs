@@ -34,6 +34,7 @@ use std::path::{Path, PathBuf};
 use self::cache::Place;
 use self::lock::Lock;
 use self::record::Record;
+use self::verify::Faults;
 
 pub use cache::folder_title;
 pub use control::Control;
@@ -396,7 +397,7 @@ impl Shelf {
         entry: &Entry,
         control: &Control,
         hear: &mut dyn FnMut(&FetchProgress),
-    ) -> Result<(Place, Fetched, Vec<(ModelFile, Fault)>), FetchError> {
+    ) -> Result<(Place, Fetched, Faults), FetchError> {
         let (place, model) = self.known(entry)?;
         let faults = verify::faults(&place, &model, control, hear)?;
         Ok((place, model, faults))

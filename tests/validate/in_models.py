@@ -21,7 +21,7 @@ import desktop
 import juce_state
 import pointer
 import slots
-from in_editor import ACCENT, MAKE_SECONDS, Panel, Sound, until
+from in_editor import ACCENT, MAKE_SECONDS, Panel, Sound, processor_seconds, until
 from report import arguments, check, finish
 
 HERE = Path(__file__).resolve().parent
@@ -142,6 +142,9 @@ def use(plugin, args, hub, closed: threading.Event, found: dict):
         time.sleep(1.0)
         found["still plays"] = sound.level > 0.02
         page.picture("models-here")
+        # The page has been open all this time, beside a loop.
+        used = processor_seconds()
+        found["measured"] = sum(seconds for name, seconds in used.items() if "barline-speeds" in name)
         page.click("generate")
         # Every take is kept.
         library = Path(os.environ["BARLINE_LIBRARY"])
@@ -212,6 +215,9 @@ def main():
         ("a loop is made", "kept"),
     ):
         check(what, found.get(key, False))
+    measured = found.get("measured")
+    told = "not seen" if measured is None else f"{1000 * measured:.0f} ms of a core"
+    check("speeds are not measured beside a loop", measured is not None and measured < 0.3, told)
     made = made_by(plugin)
     check("and made with it", MODEL in made, made)
     folder = model(plugin) or ""

@@ -35,13 +35,16 @@ impl Fault {
     }
 }
 
+/// Files, and what is wrong with them.
+pub(super) type Faults = Vec<(ModelFile, Fault)>;
+
 /// The files of a snapshot that are not as they should be.
 pub(super) fn faults(
     place: &Place,
     model: &Fetched,
     control: &Control,
     hear: &mut dyn FnMut(&FetchProgress),
-) -> Result<Vec<(ModelFile, Fault)>, FetchError> {
+) -> Result<Faults, FetchError> {
     let folder = place.snapshot(&model.commit);
     let mut meter = Meter::new(model.bytes(), hear);
     let mut faults = Vec::new();
