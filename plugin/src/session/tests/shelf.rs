@@ -279,6 +279,7 @@ fn it_comes_while_a_clip_plays_and_makes_the_next_one() {
             playing: true,
             tempo_bpm: 120.0,
             beats: Some(heard.len() as f64 * 2.0 / 48_000.0),
+            song_frame: None,
             beats_per_bar: Some(4.0),
             bar_start_beats: Some(0.0),
         };
