@@ -372,12 +372,17 @@ impl Voice {
             position
         };
         let source = self.part.source(position, self.unit);
-        // Backwards the hole comes first: it is met where the loop goes round.
+        // Backwards the hole comes first: it is met where the loop goes round, or come near to there.
         let first = self.part.source(0.0, self.unit);
-        let to_hole = if self.part.reversed() && source <= edge && first > edge {
-            part_frames - position
-        } else {
+        let to_end = part_frames - position;
+        let to_hole = if !self.part.reversed() || source > edge {
             edge - source
+        } else if first > edge {
+            to_end
+        } else if self.part.once() {
+            edge - source
+        } else {
+            (edge - source).min(edge - first + to_end)
         };
         let ahead_frames = to_hole / grid.ratio();
         envelope.min((ahead_frames as f32 * times.fade_rise).clamp(0.0, 1.0))
