@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use barline_engine::import::{ImportError, Imported, import};
+use barline_engine::import::{ImportError, Imported, Kind, import, import_heard};
 use barline_engine::model::Model;
 use barline_engine::musicgen::packed::Team;
 use barline_engine::{EngineError, ModelSource, Precision, Sampling};
@@ -119,6 +120,30 @@ fn pytorchs_checkpoints_make_what_the_same_weights_make() {
     let error = import(folder.path(), Some(&third), Some(&golden("models/mono"))).unwrap_err();
     assert!(error.to_string().contains("00002-of-00002"), "{error}");
     assert_eq!(names(place.path()), ["inner", "second"]);
+}
+
+#[test]
+fn it_is_heard_how_far_it_is_and_ended_where_nobody_wants_it() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("tuned");
+    let (folder, mono) = (golden("import/audiocraft_mono"), golden("models/mono"));
+    assert_eq!(Kind::of(&folder), Kind::Checkpoint);
+    let mut heard = Vec::new();
+    let cancelled = import_heard(&folder, Some(&out), Some(&mono), &mut |done, of| {
+        heard.push((done, of));
+        ControlFlow::Break(())
+    });
+    assert!(matches!(cancelled, Err(ImportError::Cancelled)));
+    assert_eq!(heard.len(), 1);
+    assert!(names(place.path()).is_empty());
+    let made = import_heard(&folder, Some(&out), Some(&mono), &mut |done, of| {
+        heard.push((done, of));
+        ControlFlow::Continue(())
+    });
+    let bytes = made.unwrap().bytes;
+    assert_eq!(heard.last(), Some(&(bytes, bytes)));
+    assert_eq!(Kind::of(&out), Kind::Ready);
+    assert_eq!(Kind::of(place.path()), Kind::Other);
 }
 
 #[test]

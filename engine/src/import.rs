@@ -15,6 +15,7 @@ mod pickle;
 mod settings;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -80,6 +81,9 @@ pub enum ImportError {
         /// What there is.
         free_mib: u64,
     },
+    /// Whoever asked for it did not want it any more.
+    #[error("the import was cancelled")]
+    Cancelled,
     /// A file could not be read or written.
     #[error("cannot write or read {path}: {source}")]
     Io {
@@ -125,16 +129,86 @@ pub fn import(
     out: Option<&Path>,
     text_encoder: Option<&Path>,
 ) -> Result<Imported, ImportError> {
-    let has = |name: &str| folder.join(name).is_file();
-    let safetensors = has("model.safetensors") || has("model.safetensors.index.json");
-    let pytorch = has("pytorch_model.bin") || has("pytorch_model.bin.index.json");
+    import_heard(folder, out, text_encoder, &mut |_, _| {
+        ControlFlow::Continue(())
+    })
+}
+
+/// Hears the bytes that are written and those of all tensors, and says whether to go on.
+pub type Hear<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
+
+/// What a folder holds, as far as its file names tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A model that can be used as it is.
+    Ready,
+    /// A checkpoint that [`import`] may make a model of.
+    Checkpoint,
+    /// Neither.
+    Other,
+}
+
+impl Kind {
+    /// Looks at a folder.
+    #[must_use]
+    pub fn of(folder: &Path) -> Self {
+        let files = Files::of(folder);
+        if files.config && files.safetensors {
+            Self::Ready
+        } else if files.config && files.pytorch || files.audiocraft {
+            Self::Checkpoint
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Which files are there.
+struct Files {
+    config: bool,
+    safetensors: bool,
+    pytorch: bool,
+    audiocraft: bool,
+}
+
+impl Files {
+    fn of(folder: &Path) -> Self {
+        let has = |name: &str| folder.join(name).is_file();
+        Self {
+            config: has("config.json"),
+            safetensors: has("model.safetensors") || has("model.safetensors.index.json"),
+            pytorch: has("pytorch_model.bin") || has("pytorch_model.bin.index.json"),
+            audiocraft: has(audiocraft::LANGUAGE_MODEL),
+        }
+    }
+}
+
+/// The folder that is made of another where none is named: beside it, with `-imported` behind its
+/// name.
+#[must_use]
+pub fn beside(folder: &Path) -> PathBuf {
+    let name = folder.file_name().unwrap_or("model".as_ref());
+    folder.with_file_name(format!("{}-imported", name.to_string_lossy()))
+}
+
+/// As [`import`], with word of how far it is.
+///
+/// # Errors
+/// [`ImportError`]; nothing is left behind.
+pub fn import_heard(
+    folder: &Path,
+    out: Option<&Path>,
+    text_encoder: Option<&Path>,
+    hear: &mut Hear,
+) -> Result<Imported, ImportError> {
+    let Files {
+        config,
+        safetensors,
+        pytorch,
+        audiocraft,
+    } = Files::of(folder);
     let mut notes = Vec::new();
-    let beside = || {
-        let name = folder.file_name().unwrap_or("model".as_ref());
-        let name = format!("{}-imported", name.to_string_lossy());
-        folder.with_file_name(name)
-    };
-    if has("config.json") && safetensors && out.is_none() {
+    if config && safetensors && out.is_none() {
         Model::check(folder)?;
         notes.push("it is in the right layout already, and stays where it is".into());
         let contents = Contents {
@@ -144,11 +218,11 @@ pub fn import(
         let config = read_config(folder)?;
         return made(folder.into(), "safetensors", &config, &contents, notes);
     }
-    let out = out.map_or_else(beside, Path::to_path_buf);
+    let out = out.map_or_else(|| beside(folder), Path::to_path_buf);
     if out.exists() {
         return Err(ImportError::Exists { path: out });
     }
-    let (kind, config, contents) = if has("config.json") && (safetensors || pytorch) {
+    let (kind, config, contents) = if config && (safetensors || pytorch) {
         let kind = if safetensors {
             "safetensors"
         } else {
@@ -156,7 +230,7 @@ pub fn import(
         };
         let (config, contents) = hugging_face(folder, safetensors, text_encoder)?;
         (kind, config, contents)
-    } else if has(audiocraft::LANGUAGE_MODEL) {
+    } else if audiocraft {
         let (config, contents) = from_audiocraft(folder, text_encoder, &mut notes)?;
         ("audiocraft", config, contents)
     } else {
@@ -164,7 +238,7 @@ pub fn import(
             path: folder.into(),
         });
     };
-    contents.write(&out)?;
+    contents.write(&out, hear)?;
     made(out, kind, &config, &contents, notes)
 }
 

@@ -11,10 +11,14 @@ use std::sync::Arc;
 use safetensors::tensor::Dtype;
 use serde_json::{Value, json};
 
-use super::ImportError;
 use super::checkpoint::{Checkpoint, Stored};
+use super::{Hear, ImportError};
 use crate::model::Model;
 use crate::weights::Weights;
+
+/// How much is written at once, and how often it is said how far it is.
+const PIECE_BYTES: usize = 1 << 20;
+const SAY_EVERY_BYTES: u64 = 4 << 20;
 
 /// Where a tensor comes from.
 #[derive(Debug, Clone)]
@@ -72,7 +76,7 @@ impl Contents {
     ///
     /// # Errors
     /// [`ImportError`]; nothing is left behind then.
-    pub(super) fn write(&self, out: &Path) -> Result<(), ImportError> {
+    pub(super) fn write(&self, out: &Path, hear: &mut Hear) -> Result<(), ImportError> {
         let fail = |source| ImportError::Io {
             path: out.to_owned(),
             source,
@@ -99,7 +103,7 @@ impl Contents {
             .prefix(".barline-import-")
             .tempdir_in(parent)
             .map_err(fail)?;
-        self.write_tensors(&folder.path().join("model.safetensors"))?;
+        self.write_tensors(&folder.path().join("model.safetensors"), hear)?;
         for (name, text) in &self.texts {
             write_file(&folder.path().join(name), text.as_bytes()).map_err(fail)?;
         }
@@ -116,7 +120,7 @@ impl Contents {
         Ok(())
     }
 
-    fn write_tensors(&self, path: &Path) -> Result<(), ImportError> {
+    fn write_tensors(&self, path: &Path, hear: &mut Hear) -> Result<(), ImportError> {
         let fail = |source| ImportError::Io {
             path: path.to_owned(),
             source,
@@ -137,15 +141,31 @@ impl Contents {
         let mut header = Value::Object(header).to_string().into_bytes();
         header.resize(header.len().next_multiple_of(8), b' ');
         let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(fail)?);
-        let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(fail);
-        put(&(header.len() as u64).to_le_bytes())?;
-        put(&header)?;
+        let length = (header.len() as u64).to_le_bytes();
+        for bytes in [&length[..], &header] {
+            file.write_all(bytes).map_err(fail)?;
+        }
+        let (mut written, mut said) = (0, 0);
+        let mut put = |bytes: &[u8]| {
+            file.write_all(bytes).map_err(fail)?;
+            written += bytes.len() as u64;
+            if written - said >= SAY_EVERY_BYTES || written == start as u64 {
+                said = written;
+                if hear(written, start as u64).is_break() {
+                    return Err(ImportError::Cancelled);
+                }
+            }
+            Ok(())
+        };
         for (name, source) in &self.tensors {
             match source {
                 Source::Checkpoint(checkpoint, stored) => {
                     checkpoint.write(name, stored, &mut put)?;
                 }
-                Source::File(weights, name) => put(weights.raw(name)?.2)?,
+                Source::File(weights, name) => {
+                    let mut pieces = weights.raw(name)?.2.chunks(PIECE_BYTES);
+                    pieces.try_for_each(&mut put)?;
+                }
             }
         }
         let file = file

@@ -44,7 +44,7 @@ pub(super) fn show(ui: &mut Ui, scene: Scene, desk: &mut Desk, asks: &mut Vec<Ui
         let enter = field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         let size = vec2(52.0, ROW);
         let pressed = controls::button(ui, "Use", size, Weight::Plain, !folder.is_empty())
-            .on_hover_text("Use the model in this folder, or this one of the hub's")
+            .on_hover_text("Use the model in this folder (a PyTorch or AudioCraft checkpoint is brought over first), or this one of the hub's")
             .clicked();
         if !folder.is_empty() && (enter || pressed) {
             // Should it be an id of what is not here, that is asked about.
@@ -126,6 +126,7 @@ fn figures(model: &ModelView) -> String {
             Doing::Elsewhere => "Another instance or program fetches it".into(),
             Doing::Waiting => "Waiting for another that fetches it".into(),
             Doing::Checking => "Checking what is here".into(),
+            Doing::Importing => "Bringing it over from another make".into(),
             Doing::Retrying => "There was trouble, it is tried again".into(),
             Doing::Coming => {
                 let rate = bytes_per_second.map(|rate| wording::size(rate as u64) + "/s");
@@ -211,12 +212,12 @@ fn state(ui: &mut Ui, model: &ModelView, desk: &mut Desk, asks: &mut Vec<UiActio
                         ask(ModelAction::Fetch(id()));
                     }
                 }
-                ModelState::Fetching { .. } => {
+                ModelState::Fetching { doing, .. } => {
                     if press(ui, "Cancel", Weight::Plain, "Stop, and delete what came") {
                         ask(ModelAction::CancelFetch(id()));
                     }
                     let hint = "Stop for now; what is here stays";
-                    if press(ui, "Pause", Weight::Plain, hint) {
+                    if *doing != Doing::Importing && press(ui, "Pause", Weight::Plain, hint) {
                         ask(ModelAction::Pause(id()));
                     }
                 }

@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use barline_engine::ModelSource;
+use barline_engine::import::{ImportError, Kind};
 use barline_engine::shelf::{folder_title, is_id};
 
 use super::Screen;
-use super::shelf::{Ask, ShelfKeeper, Tells};
+use super::shelf::{Ask, ShelfKeeper, Tells, import_trouble};
 use super::worker::Worker;
 use crate::view::{Message, ModelAction, ModelState, ModelView, Waiting};
 use crate::wording;
@@ -83,12 +84,12 @@ impl<S: Screen> Worker<S> {
     fn use_named(&mut self, text: &str) {
         let folder = from_home(text);
         if folder.is_dir() {
-            if folder.join("config.json").is_file() {
-                self.use_model(ModelSource::Folder(folder), None);
-            } else {
-                self.say_error(&format!(
-                    "{text} holds no config.json, so it is no model in the Hugging Face layout: choose another folder, or bring a PyTorch or AudioCraft checkpoint over with `barline models import`"
-                ));
+            match Kind::of(&folder) {
+                Kind::Ready => self.use_model(ModelSource::Folder(folder), None),
+                Kind::Checkpoint => self.bring(&folder),
+                Kind::Other => self.say_error(&format!(
+                    "{text} holds no model: it needs config.json with model.safetensors or pytorch_model.bin, or AudioCraft's state_dict.bin"
+                )),
             }
         } else if is_id(text) {
             self.wanted = Some(text.to_owned());
@@ -100,6 +101,19 @@ impl<S: Screen> Worker<S> {
             self.say_error(&format!(
                 "there is no folder {text}: type the path of a model's folder, or an id of the hub such as facebook/musicgen-small"
             ));
+        }
+    }
+
+    /// Has a checkpoint brought over, to be used then.
+    fn bring(&mut self, folder: &Path) {
+        let Some(id) = folder.to_str() else {
+            let folder = folder.display();
+            return self.say_error(&format!("{folder} has letters that are none: rename it"));
+        };
+        self.wanted = Some(id.into());
+        self.snapshot.message = None;
+        if let Some(shelf) = self.shelf() {
+            shelf.import(id.into());
         }
     }
 
@@ -219,6 +233,26 @@ impl<S: Screen> Worker<S> {
                     match outcome {
                         Err(error) if waited && !error.is_stop() => self.say_error(&error),
                         _ => {}
+                    }
+                }
+                Tells::Imported(id, outcome) => {
+                    if let Some(shelf) = &mut self.shelf {
+                        shelf.fetched(&id);
+                    }
+                    match outcome {
+                        Ok(folder) => {
+                            let place = folder.display();
+                            self.say(Message::Info(format!("{id} was brought over to {place}.")));
+                            if self.wanted.as_ref() == Some(&id) {
+                                self.use_model(ModelSource::Folder(folder), None);
+                            }
+                        }
+                        Err(error) => {
+                            self.unwant(&id);
+                            if !matches!(error, ImportError::Cancelled) {
+                                self.say_error(&import_trouble(&error));
+                            }
+                        }
                     }
                 }
                 Tells::Mended(id, outcome) => {

@@ -6,16 +6,19 @@
 //! two instances fetch at once does no harm (see `barline_engine::shelf`).
 
 mod desk;
+mod imports;
 pub(super) mod speeds;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use barline_engine::import::ImportError;
 use barline_engine::shelf::{Control, FetchError, Settings, Shelf};
 use barline_engine::worker;
 use crossbeam_channel::{Receiver, Sender};
 
 use self::desk::Desk;
+pub(super) use self::imports::words as import_trouble;
 use crate::view::{Doing, ModelState, ModelView};
 
 /// What it is asked.
@@ -30,6 +33,8 @@ pub(super) enum Ask {
     Offer(String, Control),
     /// Fetch a model, as it was offered.
     Fetch(String, Control),
+    /// Bring a checkpoint over that lies in this folder.
+    Import(String, Control),
     /// Check the files of a model, and fetch anew what is damaged.
     Mend(String, Control),
     /// Delete what was fetched of a model.
@@ -46,6 +51,8 @@ pub(super) enum Tells {
     Offered(String, Result<(), FetchError>),
     /// A fetch has ended.
     Fetched(String, Result<(), FetchError>),
+    /// A checkpoint was brought over, into this folder.
+    Imported(String, Result<PathBuf, ImportError>),
     /// The files of a model are as they should be, or why not.
     Mended(String, Result<(), FetchError>),
     /// A model was removed: so many bytes are free.
@@ -125,6 +132,13 @@ impl ShelfKeeper {
     pub(super) fn fetch(&mut self, id: String) {
         if let Some(control) = self.begin(&id) {
             self.ask(Ask::Fetch(id, control));
+        }
+    }
+
+    /// Brings a folder's checkpoint over, unless it is at that.
+    pub(super) fn import(&mut self, folder: String) {
+        if let Some(control) = self.begin(&folder) {
+            self.ask(Ask::Import(folder, control));
         }
     }
 

@@ -134,7 +134,8 @@ pub enum ModelAction {
     Mend(String),
     /// Delete what we fetched of it.
     Remove(String),
-    /// What the user typed: the folder of a model, which is used, or an id of the hub, which is
-    /// used if it is here and else asked about as by `Offer`.
+    /// What the user typed: the folder of a model, which is used, or of a checkpoint of another make,
+    /// which is brought over first; or an id of the hub, which is used if it is here and else asked
+    /// about as by `Offer`.
     Named(String),
 }

@@ -143,6 +143,8 @@ pub enum Doing {
     Coming,
     /// There was trouble; it is tried again soon.
     Retrying,
+    /// It is a checkpoint of another make in a folder, which is brought over.
+    Importing,
 }
 
 /// What the hub was asked about a model that can be fetched.

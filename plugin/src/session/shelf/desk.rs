@@ -5,8 +5,9 @@
 //! network.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use barline_engine::import::ImportError;
 use barline_engine::shelf::{
     self, Control, Entry, FetchError, FetchProgress, Offer, Shelf, Stage, State, Which, is_id,
     predict,
@@ -14,7 +15,7 @@ use barline_engine::shelf::{
 use barline_engine::{Precision, worker};
 use crossbeam_channel::{Receiver, Sender};
 
-use super::{Ask, Tells, speeds};
+use super::{Ask, Tells, imports, speeds};
 use crate::view::{Doing, ModelState, ModelView, Offered, Rights};
 
 /// What comes to the thread.
@@ -25,6 +26,8 @@ pub(super) enum Post {
     Offered(String, Control, Result<Offer, FetchError>),
     /// A fetch has ended.
     Fetched(String, Result<(), FetchError>),
+    /// A checkpoint was brought over, or not.
+    Imported(String, imports::Outcome),
     /// The files of a model were checked.
     Mended(String, Result<(), FetchError>),
     /// The session has ended.
@@ -36,6 +39,8 @@ pub(super) struct Desk {
     shelf: Shelf,
     /// Models that are on no list, but were asked for by their ids.
     unlisted: Vec<Entry>,
+    /// Folders whose checkpoints are brought over.
+    imports: Vec<String>,
     offers: HashMap<String, Result<Offer, ()>>,
     /// As last said.
     seen: Vec<ModelView>,
@@ -49,6 +54,7 @@ impl Desk {
         Self {
             shelf,
             unlisted: Vec::new(),
+            imports: Vec::new(),
             offers: HashMap::new(),
             seen: Vec::new(),
             own,
@@ -70,6 +76,11 @@ impl Desk {
                     // What stopped it may have changed what there is to fetch.
                     self.offers.remove(&id);
                     self.say(Tells::Fetched(id, fetched));
+                    self.look_anew();
+                }
+                Post::Imported(id, imported) => {
+                    self.imports.retain(|folder| *folder != id);
+                    self.say(Tells::Imported(id, imported));
                     self.look_anew();
                 }
                 Post::Mended(id, mended) => {
@@ -128,6 +139,27 @@ impl Desk {
                         Post::Fetched(name, fetched.map(drop))
                     },
                     |error| Post::Fetched(id, Err(error)),
+                );
+            }
+            Ask::Import(id, control) => {
+                let companion = self.companion();
+                let (outbox, name, folder) = (self.outbox.clone(), id.clone(), id.clone());
+                self.imports.push(id.clone());
+                self.look();
+                self.errand(
+                    move || {
+                        let hear = |state| {
+                            let _ = outbox.send(Tells::Comes(name.clone(), state));
+                        };
+                        let companion = companion.as_deref();
+                        let made = imports::bring(Path::new(&folder), companion, &control, hear);
+                        Post::Imported(folder, made)
+                    },
+                    |error| {
+                        let source = std::io::Error::other(error.to_string());
+                        let path = PathBuf::from(&id);
+                        Post::Imported(id, Err(ImportError::Io { path, source }))
+                    },
                 );
             }
             Ask::Mend(id, control) => {
@@ -219,10 +251,24 @@ impl Desk {
         }
     }
 
+    /// A MusicGen that is here, for what a checkpoint lacks.
+    fn companion(&self) -> Option<PathBuf> {
+        let entries = self.shelf.entries().iter().chain(&self.unlisted);
+        let mut here = entries.filter_map(|entry| match self.shelf.state(entry) {
+            State::Here { path, .. } if entry.runs() => Some(path),
+            _ => None,
+        });
+        here.next()
+    }
+
     /// Says how everything stands, where that is news.
     fn look(&mut self) {
         let entries = self.shelf.entries().iter().chain(&self.unlisted);
-        let views: Vec<_> = entries.map(|entry| self.view(entry)).collect();
+        let imports = self.imports.iter().map(|folder| imports::card(folder));
+        let views: Vec<_> = entries
+            .map(|entry| self.view(entry))
+            .chain(imports)
+            .collect();
         if views != self.seen {
             self.seen.clone_from(&views);
             self.say(Tells::Shelf(views));

@@ -4,6 +4,7 @@
 //! Nothing is read from the environment, so that tests may run side by side.
 
 mod faults;
+mod imports;
 mod missing;
 #[cfg(target_os = "linux")]
 mod small_disk;
@@ -360,7 +361,7 @@ fn a_model_of_no_list_is_named_by_its_id() {
     for (text, words) in [
         ("not a name", "no folder not a name"),
         ("no/such/folder", "type the path"),
-        (env!("CARGO_MANIFEST_DIR"), "no config.json"),
+        (env!("CARGO_MANIFEST_DIR"), "holds no model"),
     ] {
         other.ask(ModelAction::Named(text.into()));
         let told = other.told();
