@@ -38,6 +38,9 @@ pub(crate) struct Times {
     pub(crate) fade_rise: f32,
     /// Level a frame out of silence.
     pub(crate) start_rise: f32,
+    /// What a fade that turns back changes its level a frame by, each frame: half a crossfade from
+    /// its steepest way down to its steepest way up.
+    pub(crate) turn: f32,
 }
 
 impl Times {
@@ -50,11 +53,13 @@ impl Times {
         };
         let fade_frames = ((rate_hz * FADE_SECONDS) as usize).clamp(1, TAIL_FRAMES);
         let start_frames = ((rate_hz * START_SECONDS) as usize).max(1);
+        let fade_rise = 1.0 / fade_frames as f32;
         Self {
             rate_hz,
             fade_frames,
-            fade_rise: 1.0 / fade_frames as f32,
+            fade_rise,
             start_rise: 1.0 / start_frames as f32,
+            turn: 4.0 * fade_rise * fade_rise,
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) struct Voice {
     level: f32,
     /// How fast the level may rise, a frame.
     rise: f32,
+    /// How fast it rises now, while it is not let go; below that, and below zero, after it was.
+    slope: f32,
     /// How fast the level falls, a frame, when it is let go.
     fall: f32,
     /// Gain of the note that launched it.
@@ -85,6 +87,7 @@ impl Voice {
             correction: 0.0,
             level: 0.0,
             rise,
+            slope: rise,
             fall: 0.0,
             amp,
             in_hole: false,
@@ -189,9 +192,11 @@ impl Voice {
         self.fall = fall;
     }
 
-    /// Rises again, not as fast as out of silence.
+    /// Rises again, not as fast as out of silence. It goes on as it fell and turns from there: the end
+    /// of a one-shot or a hole may let it rise no more than for a frame, which would be heard.
     pub(crate) fn take_back(&mut self, times: &Times) {
-        (self.fall, self.rise) = (0.0, self.rise.min(times.fade_rise));
+        (self.slope, self.fall) = (-self.fall, 0.0);
+        self.rise = self.rise.min(times.fade_rise);
     }
 
     /// It falls into silence.
@@ -345,11 +350,12 @@ impl Voice {
                 self.holes += u32::from(clip.ready_frames() > 0 && !clip.finished());
             }
             let moved = if self.falling() {
-                (self.level - self.fall).max(0.0)
+                self.level - self.fall
             } else {
-                (self.level + self.rise).min(1.0)
+                self.slope = (self.slope + times.turn).min(self.rise);
+                self.level + self.slope
             };
-            self.level = moved.min(gate);
+            self.level = moved.clamp(0.0, 1.0).min(gate);
             let gain = shape(self.level) * self.amp;
             *l *= gain;
             *r *= gain;

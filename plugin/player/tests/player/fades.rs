@@ -1,6 +1,6 @@
 //! No click: no step between samples is much above the material's own.
 
-use barline_player::SlotSettings;
+use barline_player::{Quantise, SlotSettings};
 
 use crate::rig::{Rig, Stereo, info, largest_step, same, sine};
 
@@ -193,4 +193,44 @@ fn ends_that_come_at_once_are_faded() {
     let step = largest_step(&output);
     assert!(step < FADE_STEP && output[4900] < 0.9, "{step}");
     assert_eq!(output.last(), Some(&1.0));
+}
+
+/// A one-shot is let go, and pressed again while its own end lets it rise by less than a frame's way:
+/// it must not rise for one frame and then fall again.
+#[test]
+#[cfg_attr(miri, ignore = "too much arithmetic")]
+fn a_fade_that_turns_back_below_an_end_turns_softly() {
+    let mut worst = (0.0_f32, 0);
+    for fallen_frames in 1..40 {
+        let mut rig = Rig::new(22_050.0, 100.0);
+        rig.load_level(0, 4.0, 120.0, 1.0);
+        // Slower than it was made: its end comes slower than its release.
+        let once = SlotSettings {
+            one_shot: true,
+            end_beats: Some(0.02),
+            fade_out_seconds: 0.02,
+            ..SlotSettings::default()
+        };
+        rig.control.configure(0, once);
+        rig.settings.slot = None;
+        rig.settings.quantise = Quantise::Off;
+        // After long blocks a new place that is near is gone to without a cut.
+        rig.play(8192, &[8192]);
+        rig.press(0, 60, 1.0);
+        rig.play(30, &[30]);
+        rig.release(0, 60);
+        let mut output = rig.play(fallen_frames, &[64]).0;
+        assert!((0.3..0.6).contains(&output[0]), "{}", output[0]);
+        rig.press(0, 60, 1.0);
+        output.extend(rig.play(400, &[64]).0);
+        assert_eq!(output.last(), Some(&0.0));
+        for w in output.windows(4) {
+            let (before, step, after) = (w[1] - w[0], w[2] - w[1], w[3] - w[2]);
+            let excess = (before.min(after) - step).max(step - before.max(after));
+            if excess > worst.0 {
+                worst = (excess, fallen_frames);
+            }
+        }
+    }
+    assert!(worst.0 < 1e-3, "{worst:?}");
 }

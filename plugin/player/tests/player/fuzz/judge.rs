@@ -8,6 +8,8 @@
 //!   by more than −60 dB of the gains. A fade's or a gain's beginning, middle and end are kinks: there
 //!   a difference lies between its neighbours. Of a start out of silence, which takes a millisecond,
 //!   the curve of that millisecond is let through, which at low rates is more than −60 dB a frame.
+//!   Silence is also the last frame of what faded out by itself: a one-shot's end comes down to one
+//!   step of a fade, not to zero, and what is launched on the next frame starts out of silence.
 //!   Where two orders, or one and the end of what an earlier one began, fall within three frames, a fade
 //!   can begin and turn back at once, and there only the next bound holds.
 //! - No difference is larger than what the material makes at its fastest with all the ways of a
@@ -23,6 +25,10 @@ const STEP: f64 = 1e-3;
 
 /// The fastest speed at which steps are looked for: 250 BPM of a clip of 60.
 const SPEED: f64 = 4.5;
+
+/// How much more than one step of its fade a one-shot may be above its end in its last frame, while it
+/// hurries back to its grid.
+const HURRY: f64 = 1.1;
 
 /// The sum of the magnitudes of the kernel's weights is below this.
 const OVERSHOOT: f64 = 2.6;
@@ -99,6 +105,9 @@ impl Judge {
         let start_frames = (self.rate_hz * 0.001).floor();
         let fade_frames = (self.rate_hz * 0.005).floor();
         let start_curve = 6.0 / (start_frames * start_frames);
+        // A fade's last frames, from its end on, are 3, 12 and 27 of these, squares of steps. Two may end a
+        // frame apart: the last difference is 12 at most. What only passes zero is steeper.
+        let square = gain * (HURRY / fade_frames).powi(2);
         // The curve of a fade is 1.5 at its steepest. Two sounds, one of which may start, and the
         // straight ways of the slot's and of the main gain.
         let steepest = SPEED * TURN + 2.0 * 1.5 / fade_frames + 2.0 / fade_frames;
@@ -144,7 +153,9 @@ impl Judge {
                      {steepest:.5}: {a} {b} {c} {x}"
                 ));
             }
-            ear.since_silence = if x == 0.0 { 0 } else { ear.since_silence + 1 };
+            let ended = x.abs() <= 3.0 * square && (x - c).abs() <= 12.0 * square;
+            let silent = x == 0.0 || ended;
+            ear.since_silence = if silent { 0 } else { ear.since_silence + 1 };
         }
         Ok(())
     }
@@ -152,8 +163,13 @@ impl Judge {
 
 /// What the judge says of a sound at 96 kHz, from a round at unity with one slot.
 fn judge(sound: impl Fn(usize) -> f64) -> Result<(), String> {
+    judge_at(96_000.0, sound)
+}
+
+/// The same at another rate.
+fn judge_at(rate_hz: f64, sound: impl Fn(usize) -> f64) -> Result<(), String> {
     let mut judge = Judge::new(&Style {
-        rate_hz: 96_000.0,
+        rate_hz,
         wild: false,
         noise: false,
         slots: 1,
@@ -193,4 +209,33 @@ fn the_judge_hears_steps_and_forgives_fades() {
     assert_eq!(judge(step(-0.4, 480)), Ok(()));
     assert!(judge(|i| slow(i) * 1.001).is_err(), "over 0 dB");
     assert!(judge(|i| if i == 7 { f64::NAN } else { 0.0 }).is_err());
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "nothing of the player's")]
+fn the_judge_knows_an_end_from_a_way_through_zero() {
+    let shape = |x: f64| x * x * (3.0 - 2.0 * x);
+    // A fade from frame 890 to 1000 or to where it breaks off, and then a start in a millisecond.
+    let sound = |to: f64, breaks: usize| {
+        move |i: usize| {
+            let faded = (i.min(breaks).saturating_sub(890) as f64 / 110.0).min(1.0);
+            let start = shape((i.saturating_sub(breaks) as f64 / 22.0).min(1.0));
+            let from = if i > breaks && to == 0.0 {
+                0.0
+            } else {
+                1.0 + (to - 1.0) * shape(faded)
+            };
+            from + start * (1.0 - from)
+        }
+    };
+    // The end of a one-shot, whose last frame is one step above silence.
+    let end = sound(0.0, 999);
+    assert!(end(999) > 0.0 && end(1001) > 0.0);
+    assert_eq!(judge_at(22_050.0, end), Ok(()));
+    // The same start where it is not silent.
+    assert!(judge_at(22_050.0, sound(0.01, 1000)).is_err());
+    // In its middle a crossfade is as near to zero, but steep.
+    let middle = sound(-0.9995, 945);
+    assert!(middle(945).abs() < 3e-4);
+    assert!(judge_at(22_050.0, middle).is_err());
 }
