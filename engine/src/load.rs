@@ -4,7 +4,8 @@
 //! than reading one.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::EngineError;
 
@@ -20,7 +21,8 @@ pub struct Load {
     need: Box<dyn Fn(u64) + Send + Sync>,
     total_bytes: AtomicU64,
     done_bytes: AtomicU64,
-    told: AtomicU32,
+    /// Held while it is told, or a later share could be told before an earlier one.
+    told: Mutex<u32>,
 }
 
 impl fmt::Debug for Load {
@@ -53,7 +55,7 @@ impl Load {
             need: Box::new(need),
             total_bytes: AtomicU64::new(0),
             done_bytes: AtomicU64::new(0),
-            told: AtomicU32::new(0),
+            told: Mutex::new(0),
         }
     }
 
@@ -74,8 +76,14 @@ impl Load {
 
     /// It is all there: what was not read is not needed.
     pub(crate) fn finish(&self) {
-        if self.told.fetch_max(STEPS as u32, Ordering::Relaxed) < STEPS as u32 {
-            (self.tell)(1.0);
+        self.tell_step(STEPS as u32);
+    }
+
+    fn tell_step(&self, step: u32) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if step > *told {
+            *told = step;
+            (self.tell)(step as f32 / STEPS as f32);
         }
     }
 
@@ -88,10 +96,7 @@ impl Load {
         let done = self.done_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let total = self.total_bytes.load(Ordering::Relaxed);
         if let Some(step) = (done.min(total) * STEPS).checked_div(total) {
-            let step = step as u32;
-            if self.told.fetch_max(step, Ordering::Relaxed) < step {
-                (self.tell)(step as f32 / STEPS as f32);
-            }
+            self.tell_step(step as u32);
         }
         Ok(())
     }
@@ -102,6 +107,27 @@ mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
     use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn threads_that_load_together_tell_in_order() {
+        for _ in 0..20 {
+            let told = Arc::new(Mutex::new(Vec::new()));
+            let hear = told.clone();
+            let load = Load::new(
+                || false,
+                move |share| hear.lock().unwrap().push(share),
+                |_| (),
+            );
+            load.begin(100_000, 0);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| (0..2_500).for_each(|_| load.advance(10).unwrap()));
+                }
+            });
+            let told = told.lock().unwrap();
+            assert!(told.is_sorted() && told.last() == Some(&1.0), "{told:?}");
+        }
+    }
 
     #[test]
     fn it_tells_every_hundredth_once_and_ends_when_nobody_waits() {
