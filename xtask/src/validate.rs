@@ -12,13 +12,14 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::bundle;
 
-const SCRIPTS: [&str; 7] = [
+const SCRIPTS: [&str; 8] = [
     "in_readers.py",
     "in_dawdreamer.py",
     "in_pedalboard.py",
     "in_editor.py",
     "in_models.py",
     "in_drag.py",
+    "in_ardour.py",
     "in_validators.py",
 ];
 /// A script takes well under a minute on two cores; most of it is the model at work.
