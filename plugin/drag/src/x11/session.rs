@@ -47,7 +47,6 @@ impl Session {
     pub(crate) fn enter(desk: &Desk, target: Target, kinds: &[Atom]) -> Result<Self, Lost> {
         // Its end is an event then. Fails when it has ended already; so do the messages.
         watch(desk, target.window)?;
-        let atoms = &desk.atoms;
         let mut inline = kinds.iter().copied().chain([0; 3]);
         let more = u32::from(kinds.len() > 3);
         let mut next = || inline.next().unwrap_or(0);
@@ -58,7 +57,12 @@ impl Session {
             next(),
             next(),
         ];
-        desk.send(target.receiver, target.window, atoms.XdndEnter, greeting)?;
+        Self::begin(desk, target, greeting)
+    }
+
+    fn begin(desk: &Desk, target: Target, greeting: [u32; 5]) -> Result<Self, Lost> {
+        let enter = desk.atoms.XdndEnter;
+        desk.send(target.receiver, target.window, enter, greeting)?;
         Ok(Self {
             target,
             greeting,
@@ -73,7 +77,8 @@ impl Session {
     /// Sends the pointer's place when it is news, or time to say it again.
     pub(crate) fn position(&mut self, desk: &Desk, x: i16, y: i16) -> Result<(), Lost> {
         if self.asked.is_some_and(|at| at.elapsed() > LOST) {
-            self.enter_again(desk)?;
+            self.leave(desk)?;
+            *self = Self::begin(desk, self.target, self.greeting)?;
         }
         let news = self.position != Some((x, y)) || self.sent.elapsed() >= REPEAT;
         if self.asked.is_some() || !news {
@@ -92,17 +97,6 @@ impl Session {
         self.asked = Some(Instant::now());
         self.sent = Instant::now();
         self.position = Some((x, y));
-        Ok(())
-    }
-
-    fn enter_again(&mut self, desk: &Desk) -> Result<(), Lost> {
-        self.leave(desk)?;
-        let target = self.target;
-        let enter = desk.atoms.XdndEnter;
-        desk.send(target.receiver, target.window, enter, self.greeting)?;
-        self.entered = Instant::now();
-        self.answer = Answer::None;
-        self.asked = None;
         Ok(())
     }
 
