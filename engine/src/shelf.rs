@@ -7,7 +7,7 @@
 //! Reading order: `manifest` (what is known by name), `settings` (where models lie), `cache` (how
 //! they lie there), `hub` (what is asked of the hub), `download` (one file), `fetch` (a whole
 //! model), `record` (what was fetched), `verify` and `remove`, `predict` (memory and speed), `speeds`
-//! (what was measured on this machine).
+//! (what was measured on this machine, if `stillness` let it).
 
 mod address;
 mod cache;
@@ -27,6 +27,7 @@ mod record;
 mod remove;
 mod settings;
 mod speeds;
+mod stillness;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -45,7 +46,8 @@ pub use manifest::{Entry, Rights, is_id};
 pub use progress::{FetchProgress, Stage};
 pub use record::{Fetched, ModelFile};
 pub use settings::{Patience, Settings, Token};
-pub use speeds::{Speeds, Stillness};
+pub use speeds::Speeds;
+pub use stillness::Stillness;
 pub use verify::Fault;
 
 /// All models that are known by name, and where they lie.
